@@ -1,0 +1,1 @@
+"""Results: the record of a run, its store, and the gate that compares two."""

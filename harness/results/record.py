@@ -1,0 +1,110 @@
+"""The record of a run: what every table, file and gate reads. Plain frozen data, JSON in and out.
+
+Units are in the names: `_us` microseconds, `_bytes` bytes. `source` says where times come from and is
+carried by every record: "measured" (a GPU's clock) or "modelled" (the vgpu's virtual clock).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Source: TypeAlias = Literal["measured", "modelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelShare:
+    """One kernel name within a profile."""
+
+    name: str
+    launches: int
+    total_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One variant (reference or fused) of one case inside its NVTX range. Definitions: docs/design.md, section 5."""
+
+    range: str
+    source: Source
+    launches: int  # kernels put on the GPU (counted)
+    submissions: int  # launch calls; a graph launch is one
+    copies: int
+    memsets: int
+    host_us: float  # host range: from entering to leaving it
+    wall_us: float  # from entering the range until the device has finished its work
+    busy_us: float
+    idle_us: float  # projected window - busy
+    gaps: int
+    largest_gap_us: float
+    dram_bytes: int | None  # of the whole range; None where nothing counted them
+    kernels: tuple[KernelShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The first bad element, with what was there."""
+
+    output: str  # "output" or "output[1]" where a function returns several
+    index: tuple[int, ...]
+    expected: float  # the reference's value in the case's dtype
+    got: float
+    oracle: float  # the FP64 reference's value
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the fused outputs equal the reference's, by the policy of docs/design.md, section 5."""
+
+    passed: bool
+    reason: str  # one sentence when it failed, else ""
+    max_abs: float
+    max_rel: float
+    max_ulp: float
+    error: float  # max |fused - oracle|, worst output
+    allowed: float  # 2 * naive error + floor, for that output
+    mismatches: int
+    first: Mismatch | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case of one suite."""
+
+    suite: str
+    case: str  # "fp16-b8-s128"
+    axes: dict[str, int | str]
+    dtype: str
+    seed: int
+    verdict: Verdict
+    reference: Profile | None  # None when only equality was asked for, or equality failed
+    fused: Profile | None
+
+    @property
+    def id(self) -> str:
+        return f"{self.suite}[{self.case}]"
+
+    @property
+    def wall_speedup(self) -> float | None:
+        """reference / fused, wall time."""
+        return _ratio(self.reference and self.reference.wall_us, self.fused and self.fused.wall_us)
+
+    @property
+    def busy_speedup(self) -> float | None:
+        """reference / fused, device-busy time."""
+        return _ratio(self.reference and self.reference.busy_us, self.fused and self.fused.busy_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything one command produced."""
+
+    device: str  # "vgpu:T4", "cuda:0"
+    device_name: str  # "Tesla T4 (virtual)", "NVIDIA H100 80GB HBM3"
+    source: Source
+    environment: dict[str, str]
+    results: tuple[CaseResult, ...]
+
+
+def _ratio(reference: float | None, fused: float | None) -> float | None:
+    return reference / fused if reference and fused else None
