@@ -1,0 +1,1 @@
+"""What a launch did, counted exactly from the PTX that was executed."""

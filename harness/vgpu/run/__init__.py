@@ -1,0 +1,1 @@
+"""Runs compiled kernels: loaded modules, the block scheduler, worker threads."""

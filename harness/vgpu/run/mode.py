@@ -1,0 +1,22 @@
+"""How a launch is executed: what is checked, what is counted, in which order warps and blocks go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """`checked`: every global access against its allocation. `counted`: instructions, sectors, DRAM bytes.
+
+    `reverse` runs blocks and warps in descending order: legal, and it exposes a missing barrier.
+    `workers` is the number of threads that run blocks; 0 means one per core. Results do not depend on it.
+    """
+
+    checked: bool = True
+    counted: bool = True
+    reverse: bool = False
+    workers: int = 0
+
+
+FAST = Mode(checked=False, counted=False)
