@@ -1,0 +1,63 @@
+"""Small C libraries that the vgpu needs, compiled once with the host's C compiler and kept in the cache.
+
+In: C sources of this package. Out: the path of a shared library, named by the hash of everything that went into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.vgpu.errors import VgpuError
+
+FLAGS = ("-std=gnu11", "-O2", "-fPIC", "-shared", "-pthread", "-Wall")
+
+
+def cache_directory() -> Path:
+    """`$FUSEPROOF_CACHE`, else `$XDG_CACHE_HOME/fuseproof`, else `~/.cache/fuseproof`; made if missing."""
+    named = os.environ.get("FUSEPROOF_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    directory = Path(named) if named else Path(home) / "fuseproof"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def compiler() -> str:
+    """The host's C compiler. Raises VgpuError where there is none."""
+    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
+        if name and shutil.which(name):
+            return name
+    raise VgpuError("no C compiler found: install gcc (Debian and Ubuntu: apt-get install g++) or set CC")
+
+
+def publish(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, in any process, sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.chmod(temporary, 0o755)
+    os.replace(temporary, path)
+
+
+def shared_library(name: str, sources: Sequence[Path], headers: Sequence[Path] = (), flags: Sequence[str] = ()) -> Path:
+    """Compile `sources` to `lib<name>.so`, unless the cache has the result of the same input."""
+    digest = hashlib.sha256(" ".join((compiler(), *FLAGS, *flags)).encode())
+    for path in (*sources, *headers):
+        digest.update(path.read_bytes())
+    target = cache_directory() / "native" / digest.hexdigest()[:20] / f"lib{name}.so"
+    if target.exists():
+        return target
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / target.name
+        command = [compiler(), *FLAGS, *flags, *map(str, sources), "-o", str(output), "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise VgpuError(f"the C compiler could not build lib{name}.so:\n{' '.join(command)}\n{done.stderr}")
+        publish(target, output.read_bytes())
+    return target
