@@ -1,0 +1,54 @@
+"""What happened on the virtual clock: operations of the device, and calls of the host that asked for them.
+
+Written by the clock, read by the timeline and the profiles. Times are integer nanoseconds on one clock;
+an activity and the call that submitted it share a correlation id, as CUPTI's records do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from harness.vgpu.counters.record import Counters
+
+Kind: TypeAlias = Literal["kernel", "memcpy", "memset"]
+Direction: TypeAlias = Literal["H2D", "D2H", "D2D"]
+Extent: TypeAlias = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One operation of the device."""
+
+    kind: Kind
+    name: str
+    start: int
+    end: int
+    submitted: int  # host time at which the submitting call returned
+    stream: int
+    correlation: int
+    grid: Extent | None = None
+    block: Extent | None = None
+    registers: int = 0
+    shared_bytes: int = 0
+    counters: Counters | None = None  # exact, where the launch was executed and counted
+    bytes: int | None = None  # DRAM bytes of a kernel by rule, where nothing was counted; bytes of a copy or memset
+
+    @property
+    def duration(self) -> int:
+        return self.end - self.start
+
+    @property
+    def dram_bytes(self) -> int | None:
+        """DRAM bytes: counted, else by rule, else unknown."""
+        return self.counters.dram_bytes if self.counters is not None else self.bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """One call into the driver or the runtime; `correlation` is 0 where it submitted nothing."""
+
+    name: str
+    start: int
+    end: int
+    correlation: int

@@ -1,0 +1,46 @@
+"""The hosts that drive the vgpu: what one thread pays for an operator, a launch, a synchronisation.
+
+In: a name. Out: a `Host`, read by the clock and by the model of torch's operators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.vgpu import datasheet
+
+DEFAULT = "server"
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host thread with its software. All figures are nanoseconds."""
+
+    name: str
+    full_name: str
+    torch_operator_ns: int  # an eager operator that launches: Python, dispatcher, output allocation; no driver call
+    torch_view_ns: int  # an operator that makes a view or reads metadata
+    torch_allocation_ns: int  # torch.empty and the like: Python, dispatcher, caching allocator
+    python_ns: dict[str, int]  # Python work before a driver call, by call ("cuLaunchKernel" is PyCUDA's)
+    call_ns: dict[str, int]  # the driver or runtime call itself; "default" for those not named
+    synchronize_ns: int  # from the end of the work to the return of the waiting call
+
+    def python(self, call: str) -> int:
+        """Nanoseconds of Python before `call`."""
+        return self.python_ns.get(call, 0)
+
+    def call(self, call: str) -> int:
+        """Nanoseconds that `call` itself takes."""
+        return self.call_ns.get(call, self.call_ns["default"])
+
+
+def names() -> tuple[str, ...]:
+    """Names of the hosts that have a data file."""
+    return datasheet.names(FOLDER)
+
+
+def load(name: str = DEFAULT) -> Host:
+    """The host of that name; FuseproofError lists the known ones."""
+    return datasheet.load(FOLDER, name, Host)
