@@ -1,0 +1,114 @@
+"""What is compared: a fused function, its reference, and the cases on which they must agree.
+
+In: `@suite(...)` above a function that makes the inputs of one case. Out: a `Suite`, which the command line finds by
+its name and pytest collects as one test a case: `bias_gelu[fp16-b8-s128]`.
+
+    @suite(fused=kernels.bias_gelu, reference=reference.bias_gelu, launches=1,
+           sweep=Sweep(batch=(1, 8, 32), seq=(32, 128), dtype=("fp16", "fp32")))
+    def bias_gelu(case):
+        return case.randn(case.tokens, 3072), case.randn(3072)
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.case import Case
+from harness.errors import FuseproofError
+from harness.sweep import AxisValue, Sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """An exception to the rule `err(fused) <= 2 * err(naive) + floor`: another factor, and why it is needed."""
+
+    factor: float
+    because: str
+
+    def __post_init__(self) -> None:
+        if not self.because.strip():
+            raise FuseproofError("a Tolerance needs its reason: Tolerance(factor=4, because='...')")
+
+
+STANDARD = Tolerance(factor=2.0, because="the rule")
+
+
+@dataclass(frozen=True, eq=False)
+class Suite:
+    """One comparison. Made by `@suite`; `inputs(case, device)` calls the decorated function."""
+
+    name: str
+    make_inputs: Callable[[Case], Any]
+    fused: Callable[..., Any]
+    reference: Callable[..., Any]
+    sweep: Sweep
+    launches: int | Callable[[Case], int] | None
+    reduction: int | Callable[[Case], int]
+    tolerance: Tolerance
+    nondeterministic: str
+    path: Path
+    line: int
+
+    @property
+    def summary(self) -> str:
+        """The first line of the decorated function's docstring."""
+        return (inspect.getdoc(self.make_inputs) or "").partition("\n")[0]
+
+    def cases(self, overrides: Mapping[str, Sequence[AxisValue]] | None = None, seed: int = 0) -> list[Case]:
+        """The cases of the sweep, with the values of `overrides` on the axes that it names."""
+        return [Case(self.name, axes, seed) for axes in self.sweep.override(overrides or {})]
+
+    def inputs(self, case: Case, device: Any = "cpu") -> tuple[Any, ...]:
+        """The inputs of one case, the same at every call."""
+        case.start(device)
+        made = self.make_inputs(case)
+        return made if isinstance(made, tuple) else (made,)
+
+    def expected_launches(self, case: Case) -> int | None:
+        """How many kernels the fused function must launch; None where the suite does not say."""
+        return self.launches(case) if callable(self.launches) else self.launches
+
+    def reduction_length(self, case: Case) -> int:
+        """The longest sum behind one output element: the rounding that it may cost enters the floor."""
+        return self.reduction(case) if callable(self.reduction) else self.reduction
+
+
+def suite(
+    *,
+    fused: Callable[..., Any],
+    reference: Callable[..., Any],
+    sweep: Sweep,
+    launches: int | Callable[[Case], int] | None = None,
+    reduction: int | Callable[[Case], int] = 1,
+    tolerance: Tolerance = STANDARD,
+    nondeterministic: str = "",
+) -> Callable[[Callable[[Case], Any]], Suite]:
+    """Turn a function that makes the inputs of one case into a suite.
+
+    `fused` and `reference` take those inputs and return a tensor or several. `launches` is the number of kernels that
+    the fused function must put on the GPU (a number, or a function of the case). `reduction` is the length of the
+    longest sum behind an output element. `tolerance` states an exception with its reason; `nondeterministic` states
+    why two runs may differ in their bits.
+    """
+
+    def decorate(make_inputs: Callable[[Case], Any]) -> Suite:
+        code = make_inputs.__code__
+        return Suite(
+            name=make_inputs.__name__,
+            make_inputs=make_inputs,
+            fused=fused,
+            reference=reference,
+            sweep=sweep,
+            launches=launches,
+            reduction=reduction,
+            tolerance=tolerance,
+            nondeterministic=nondeterministic,
+            path=Path(code.co_filename),
+            line=code.co_firstlineno,
+        )
+
+    return decorate
