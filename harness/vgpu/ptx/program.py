@@ -95,8 +95,24 @@ class Sink:
     """`_`: a result that is thrown away."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`%r1.b0`, `%r1.h1`: a byte or a half of a register, as video instructions take it."""
+
+    register: Register
+    which: str
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """`[map, {x, y}]`: an address with more parts, as texture, surface and tensor instructions take it."""
+
+    address: Address
+    parts: tuple[Operand, ...]
+
+
 Operand: TypeAlias = (
-    Register | Integer | Float | Special | Symbol | Address | Vector | Pair | Negated | Group | Sink
+    Register | Integer | Float | Special | Symbol | Address | Vector | Pair | Negated | Group | Sink | Part | Indexed
 )
 
 
@@ -195,6 +211,7 @@ class Function:
     blocks: tuple[Block, ...]
     directives: dict[str, tuple[int, ...]] = field(default_factory=dict)  # maxntid, reqntid, minnctapersm, ...
     line: int = 0
+    call_prototypes: dict[str, Function] = field(default_factory=dict)  # `.callprototype`s by label, without bodies
 
 
 @dataclass(frozen=True, slots=True)
