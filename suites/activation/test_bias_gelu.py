@@ -1,0 +1,17 @@
+"""GELU(x + bias) at the sizes of BERT-base's feed-forward layer, and at sizes that no vector width divides."""
+
+from harness.suite import suite
+from harness.sweep import Sweep
+from kernels.activation import bias_gelu as fused
+from reference.activation import bias_gelu as reference
+
+
+@suite(
+    fused=fused.bias_gelu,
+    reference=reference.bias_gelu,
+    launches=1,
+    sweep=Sweep(batch=(1, 8, 32), seq=(32, 128), hidden=3072) + Sweep(batch=1, seq=(1, 33), hidden=(1, 31, 770, 1021)),
+)
+def bias_gelu(case):
+    """Hidden activations and their bias; wide enough to reach both tails of GELU."""
+    return case.randn(case.tokens, case.hidden, std=2.0), case.randn(case.hidden)

@@ -1,0 +1,38 @@
+"""softmax(scores * scale, masked) for BERT-base's 12 heads of 64, and for sequence lengths of every kind."""
+
+from harness.suite import suite
+from harness.sweep import Sweep
+from kernels.attention import masked_softmax as fused
+from reference.attention import masked_softmax as reference
+
+SCALE = 64**-0.5
+
+
+@suite(
+    fused=fused.masked_softmax,
+    reference=reference.masked_softmax,
+    launches=1,
+    reduction=lambda case: case.seq,
+    sweep=Sweep(batch=(1, 8, 32), seq=(32, 64, 128), heads=12),
+)
+def masked_softmax(case):
+    """Scores with the spread that 64 products of unit variance have; padding is masked."""
+    scores = case.randn(case.batch, case.heads, case.seq, case.seq, std=8.0)
+    return scores, ~case.mask()[:, None, None, :], SCALE
+
+
+@suite(
+    fused=fused.masked_softmax,
+    reference=reference.masked_softmax,
+    launches=1,
+    reduction=lambda case: case.keys,
+    sweep=Sweep(batch=2, seq=3, keys=(1, 7, 33, 300, 1021, 2047, 4096, 9001)),
+)
+def masked_softmax_any_length(case):
+    """Rows of any length under a mask of their own: one row keeps a single key, one keeps none and is NaN."""
+    scores = case.randn(case.batch, 2, case.seq, case.keys, std=8.0)
+    masked = case.rand(case.batch, 1, case.seq, case.keys) < 0.25
+    masked[0, 0, 0, :] = True
+    masked[0, 0, 0, -1] = False
+    masked[-1, 0, -1, :] = True
+    return scores, masked, SCALE

@@ -1,0 +1,27 @@
+"""LayerNorm(x + bias + residual) at BERT-base's sizes, and at sizes that no vector width or warp divides."""
+
+from harness.suite import suite
+from harness.sweep import Sweep
+from kernels.normalization import bias_residual_layer_norm as fused
+from reference.normalization import bias_residual_layer_norm as reference
+
+
+@suite(
+    fused=fused.bias_residual_layer_norm,
+    reference=reference.bias_residual_layer_norm,
+    launches=1,
+    reduction=lambda case: case.hidden,
+    sweep=Sweep(batch=(1, 8, 32), seq=(32, 128), hidden=768)
+    + Sweep(batch=1, seq=(1, 33), hidden=(7, 31, 770, 1021))
+    + Sweep(batch=1, seq=2, hidden=33000),
+)
+def bias_residual_layer_norm(case):
+    """The output of a GEMM, its bias, the residual stream (off centre), and the norm's weight and shift."""
+    hidden = case.hidden
+    return (
+        case.randn(case.tokens, hidden),
+        case.randn(hidden),
+        case.randn(case.tokens, hidden, mean=0.5, std=2.0),
+        case.randn(hidden, mean=1.0, std=0.2),
+        case.randn(hidden),
+    )
