@@ -1,0 +1,77 @@
+"""Which device: `vgpu`, `vgpu:A100`, `cuda`, `cuda:1`.
+
+In: the text of --device or of $FUSEPROOF_DEVICE. Out: a `DeviceSpec`, checked against what exists by name.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from harness.errors import FuseproofError
+from harness.vgpu import gpus
+
+Kind: TypeAlias = Literal["cuda", "vgpu"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSpec:
+    """`gpu` names the vgpu's data file; `index` is the CUDA GPU's number."""
+
+    kind: Kind
+    gpu: str = ""
+    index: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"vgpu:{self.gpu}" if self.kind == "vgpu" else f"cuda:{self.index}"
+
+
+def parse_spec(text: str | None = None) -> DeviceSpec:
+    """The device that `text` names; without text $FUSEPROOF_DEVICE, then the default."""
+    text = text or os.environ.get("FUSEPROOF_DEVICE")
+    if not text:
+        return default_spec()
+    kind, _, which = text.partition(":")
+    if kind == "vgpu":
+        return DeviceSpec("vgpu", gpu=_gpu(which or gpus.DEFAULT))
+    if kind == "cuda" and (not which or which.isdecimal()):
+        return DeviceSpec("cuda", index=int(which or 0))
+    raise FuseproofError(
+        f"no device is called {text!r}: it is vgpu, vgpu:GPU, cuda or cuda:N (see `fuseproof devices`)"
+    )
+
+
+def default_spec() -> DeviceSpec:
+    """cuda:0 where a GPU answers and torch can use it, else the vgpu."""
+    if cuda_gpus() and torch_has_cuda():
+        return DeviceSpec("cuda")
+    return DeviceSpec("vgpu", gpu=gpus.DEFAULT)
+
+
+def cuda_gpus() -> int:
+    """How many GPUs the CUDA driver of this machine reports: 0 without a driver. Ask before the vgpu is opened."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return 0
+    return count.value
+
+
+def torch_has_cuda() -> bool:
+    """Whether the installed torch was built for CUDA."""
+    import torch
+
+    return torch.version.cuda is not None
+
+
+def _gpu(name: str) -> str:
+    known = {gpu.lower(): gpu for gpu in gpus.names()}
+    if name.lower() not in known:
+        raise FuseproofError(f"the vgpu has no data for {name!r}: it can be {', '.join(sorted(known.values()))}")
+    return known[name.lower()]
