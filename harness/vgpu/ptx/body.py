@@ -71,8 +71,6 @@ class Body:
                 if names.depth == outermost:
                     return
                 names.close()
-            elif text == ";":
-                cursor.at += 1
             elif text[:1] == ".":
                 self._directive(text)
             elif texts[cursor.at + 1] == ":" and is_name(text):
@@ -112,6 +110,8 @@ class Body:
             head = self._head(text)
         line = cursor.lines[cursor.at]
         cursor.at += 1
+        if cursor.texts[cursor.at][:1] == ".":
+            head = self._spread_head(text)
         opcode = head[0]
         if opcode == "bra" or opcode == "brx" or opcode == "call":
             found = self._transfer(opcode)
@@ -125,6 +125,13 @@ class Body:
         if not (opcode.isidentifier() and opcode.islower()):
             self.cursor.fail(f"expected an instruction, found '{text}'")
         return self._heads.setdefault(text, (opcode, tuple(modifiers)))
+
+    def _spread_head(self, text: str) -> tuple[str, tuple[str, ...]]:
+        """`mov .u32`: modifiers may stand apart."""
+        while (modifier := self.cursor.peek()).startswith("."):
+            text += modifier
+            self.cursor.at += 1
+        return self._head(text)
 
     def _guard(self) -> Guard:
         cursor = self.cursor
@@ -141,9 +148,10 @@ class Body:
         cursor, names, place = self.cursor, self.names, len(self._items)
         line = cursor.line()
         if opcode == "call":
-            prototypes: list[tuple[str, int]] = []
-            found = call_operands(cursor, names, prototypes)
-            self._uses += (_LabelUse(place, 3, name, scope, line) for name, scope in prototypes)
+            found = call_operands(cursor, names)
+            for prototype in found[3:]:
+                if isinstance(prototype, Symbol) and prototype.name not in names.meanings:
+                    self._uses.append(_LabelUse(place, 3, prototype.name, names.scope, line))
             return found
         index: tuple[Operand, ...] = ()
         if opcode == "brx":
@@ -214,7 +222,7 @@ class Body:
         """`.loc file line column[, function_name label[+n], inlined_at file line column]`."""
         cursor, texts, at = self.cursor, self.cursor.texts, self.cursor.at
         file, line = texts[at + 1], texts[at + 2]
-        if not (file.isdigit() and line.isdigit() and texts[at + 3].isdigit()):
+        if not (file.isdecimal() and line.isdecimal() and texts[at + 3].isdecimal()):
             cursor.fail("'.loc' needs a file, a line and a column")
         at += 4
         if texts[at] == "," and texts[at + 1] == "function_name":
@@ -226,10 +234,8 @@ class Body:
         key = file, line
         if key not in self._sources:
             path = self.files.get(int(file))
-            if path is None:
-                cursor.fail(f"there is no '.file {file}'", cursor.lines[at - 1])
             # Line 0 is the compiler's word for "no line".
-            self._sources[key] = SourceLine(path, int(line)) if int(line) else None
+            self._sources[key] = SourceLine(path, int(line)) if path and int(line) else None
         self._source = self._sources[key]
 
     def _registers(self) -> None:
@@ -274,7 +280,7 @@ def function_directives(cursor: Cursor) -> dict[str, tuple[int, ...]]:
             declarations.skip_group(cursor)
             continue
         numbers: list[int] = []
-        while cursor.peek().isdigit():
+        while cursor.peek().isdecimal():
             numbers.append(int(cursor.take()))
             if not cursor.accept(","):
                 break

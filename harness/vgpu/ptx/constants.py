@@ -40,17 +40,17 @@ def literal(text: str) -> Integer | Float | None:
 
 
 def constant(cursor: Cursor) -> Integer | Float:
-    """A constant expression that starts at the cursor. Of operators, a float knows only its signs."""
-    negative = False
-    start = cursor.at
-    while cursor.peek() in ("-", "+"):
-        negative ^= cursor.take() == "-"
-    found = literal(cursor.peek())
-    if isinstance(found, Float):
-        cursor.at += 1
-        return Float(found.bits ^ (1 << (found.width - 1)), found.width) if negative else found
-    cursor.at = start
-    return Integer(integer(cursor))
+    """A constant expression that starts at the cursor. The only operator on floats is a decimal one's sign."""
+    sign = cursor.peek() in ("-", "+")
+    found = literal(cursor.texts[cursor.at + sign])
+    if not isinstance(found, Float):
+        return Integer(integer(cursor))
+    negative = cursor.peek() == "-"
+    cursor.at += sign
+    if sign and _FLOAT_BITS.fullmatch(cursor.peek()):
+        cursor.fail("the bits of a float take no sign")
+    cursor.at += 1
+    return Float(found.bits ^ (1 << 63), 64) if negative else found
 
 
 def integer(cursor: Cursor) -> int:

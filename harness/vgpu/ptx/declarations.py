@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from harness.vgpu.ptx.constants import constant, integer
+from harness.vgpu.ptx.constants import constant, integer, literal, starts_constant
 from harness.vgpu.ptx.names import Names
-from harness.vgpu.ptx.program import SIZES, Float, Integer, Operand, Space, Symbol, Variable, type_size
+from harness.vgpu.ptx.program import SIZES, Float, Integer, Masked, Operand, Space, Symbol, Variable, type_size
 from harness.vgpu.ptx.tokens import Cursor
 
 SPACES: dict[str, Space] = {f".{space}": space for space in ("reg", "const", "global", "local", "param", "shared")}
@@ -52,7 +52,7 @@ def prefix(cursor: Cursor) -> Prefix:
         elif text in _LENGTHS:
             vector = _LENGTHS[text]
         elif text == ".align":
-            alignment = integer(cursor)
+            alignment = _alignment(cursor)
         elif text == ".ptr":
             _pointee(cursor)
         elif text == ".attribute":
@@ -73,12 +73,12 @@ def registers(cursor: Cursor) -> Iterator[tuple[str, str, int]]:
     while True:
         name = cursor.name()
         if cursor.accept("<"):
-            count = cursor.take()
-            if not count.isdigit():
-                cursor.at -= 1
-                cursor.fail(f"expected a number of registers, found '{count}'")
+            count = literal(cursor.peek())
+            if not isinstance(count, Integer):
+                cursor.fail(f"expected a number of registers, found '{cursor.peek()}'")
+            cursor.at += 1
             cursor.expect(">")
-            yield from ((f"{name}{index}", found.type, found.vector) for index in range(int(count)))
+            yield from ((f"{name}{index}", found.type, found.vector) for index in range(count.value))
         else:
             yield name, found.type, found.vector
         if not cursor.accept(","):
@@ -96,10 +96,14 @@ def variables(cursor: Cursor, names: Names, *, extern: bool = False) -> Iterator
         shape = _shape(cursor)
         values: tuple[Operand, ...] | None = None
         if cursor.accept("="):
+            if found.space not in ("const", "global"):
+                cursor.fail(f"a variable in .{found.space} cannot have an initial value")
             values = _initializer(cursor, names, found, shape)
             if shape[:1] == (0,):
                 inner = prod(shape[1:]) * found.vector
                 shape = (-(-len(values) // inner), *shape[1:])
+        elif 0 in shape and not extern:
+            cursor.fail(f"the array '{name}' needs a size, initial values or .extern")
         yield Variable(name, found.space, found.type, found.bytes_aligned, shape, found.vector, values, extern)
         if not cursor.accept(","):
             break
@@ -132,6 +136,13 @@ def skip_group(cursor: Cursor) -> None:
         depth += (text == "(") - (text == ")")
 
 
+def _alignment(cursor: Cursor) -> int:
+    alignment = integer(cursor)
+    if alignment < 1 or alignment & (alignment - 1):
+        cursor.fail(f"an alignment of {alignment} is not a power of two")
+    return alignment
+
+
 def _pointee(cursor: Cursor) -> None:
     """`.ptr .global .align 16`: a promise on what a parameter points to, which nothing here relies on."""
     while cursor.peek() == ".align" or cursor.peek().partition("::")[0] in SPACES:
@@ -152,11 +163,11 @@ def _shape(cursor: Cursor) -> tuple[int, ...]:
 
 def _initializer(cursor: Cursor, names: Names, common: Prefix, shape: tuple[int, ...]) -> tuple[Operand, ...]:
     extents = (*shape, common.vector) if common.vector > 1 else shape
-    if cursor.peek() != "{":
-        if extents:
-            cursor.fail("an array needs its initial values in braces")
+    if bool(extents) != (cursor.peek() == "{"):
+        cursor.fail("an array needs its initial values in braces, a scalar does not have them")
+    if not extents:
         return (_value(cursor, names, common.type),)
-    values = _values(cursor, names, common.type, extents or (1,))
+    values = _values(cursor, names, common.type, extents)
     limit = prod(extents)
     if len(values) > limit and 0 not in extents:
         cursor.fail(f"{len(values)} initial values for {limit} elements")
@@ -167,7 +178,9 @@ def _values(cursor: Cursor, names: Names, type_: str, extents: tuple[int, ...]) 
     """`{…}`, flattened. Inner braces are filled up with zeros, the outermost are not."""
     cursor.expect("{")
     found: list[Operand] = []
-    while cursor.peek() != "}":
+    if cursor.accept("}"):
+        return found
+    while True:
         if cursor.peek() == "{":
             if len(extents) < 2:
                 cursor.fail("initial values nest deeper than the array")
@@ -176,6 +189,8 @@ def _values(cursor: Cursor, names: Names, type_: str, extents: tuple[int, ...]) 
             if len(row) > size:
                 cursor.fail(f"{len(row)} initial values for {size} elements")
             found += row + [Integer(0)] * (size - len(row))
+        elif len(extents) > 1:
+            cursor.fail("the rows of an array need braces of their own")
         else:
             found.append(_value(cursor, names, type_))
         if not cursor.accept(","):
@@ -185,23 +200,33 @@ def _values(cursor: Cursor, names: Names, type_: str, extents: tuple[int, ...]) 
 
 
 def _value(cursor: Cursor, names: Names, type_: str) -> Operand:
-    """A number, or the address of a variable or function; `generic(x)` is the same address here."""
-    text = cursor.peek()
-    if text == "generic":
-        cursor.at += 1
-        cursor.expect("(")
+    """A number, the address of a variable or function, or a byte of one: `0xFF00(x)`."""
+    if _starts_symbol(cursor, names):
+        return _symbol(cursor, names)
+    mask = literal(cursor.peek())
+    if isinstance(mask, Integer) and cursor.texts[cursor.at + 1] == "(":
+        cursor.at += 2
         symbol = _symbol(cursor, names)
         cursor.expect(")")
-        return Symbol(symbol.name, symbol.offset + _offset(cursor))
-    if text in names.meanings or not (text[:1].isdigit() or text in ("-", "+", "~", "(", "!", "WARP_SZ", ".")):
-        symbol = _symbol(cursor, names)
-        return symbol
-    if cursor.texts[cursor.at + 1] == "(":
-        cursor.refuse("a mask on an address in an initializer")
-    return _as_type(constant(cursor), type_)
+        return Masked(symbol, mask.value)
+    number = constant(cursor)
+    if isinstance(number, Float) != (type_ in ("f32", "f64")):
+        cursor.fail(f"the initial value of a .{type_} is of another kind")
+    return _as_type(number, type_)
+
+
+def _starts_symbol(cursor: Cursor, names: Names) -> bool:
+    text = cursor.peek()
+    return text in names.meanings or not starts_constant(text)
 
 
 def _symbol(cursor: Cursor, names: Names) -> Symbol:
+    """`x`, `x+8`, `generic(x)+8`, `generic(x+8)`: all the same address here."""
+    if cursor.peek() == "generic" and cursor.texts[cursor.at + 1] == "(":
+        cursor.at += 2
+        symbol = _symbol(cursor, names)
+        cursor.expect(")")
+        return Symbol(symbol.name, symbol.offset + _offset(cursor))
     name = cursor.name()
     found = names.meanings.get(name)
     if not isinstance(found, Symbol):
@@ -211,7 +236,7 @@ def _symbol(cursor: Cursor, names: Names) -> Symbol:
 
 
 def _offset(cursor: Cursor) -> int:
-    return integer(cursor) if cursor.peek() in ("+", "-") else 0
+    return integer(cursor) if cursor.peek() == "+" else 0
 
 
 def _as_type(number: Integer | Float, type_: str) -> Integer | Float:

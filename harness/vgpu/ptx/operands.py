@@ -56,10 +56,10 @@ def operands(cursor: Cursor, names: Names) -> tuple[Operand, ...]:
             cursor.fail(f"expected ',' or ';', found '{following or 'the end of the text'}'")
 
 
-def call_operands(cursor: Cursor, names: Names, prototype_scope: list[tuple[str, int]]) -> tuple[Operand, ...]:
+def call_operands(cursor: Cursor, names: Names) -> tuple[Operand, ...]:
     """Operands of a `call`: returns, target, arguments, and a prototype if there is one.
 
-    The prototype's name is noted in `prototype_scope`, as it is a label, which may stand further down.
+    The prototype is the label of a `.callprototype` or `.calltargets`, or an array of functions.
     """
     returns = arguments = Group(())
     if cursor.peek() == "(":
@@ -72,8 +72,7 @@ def call_operands(cursor: Cursor, names: Names, prototype_scope: list[tuple[str,
             arguments = _group(cursor, names)
         elif not prototype:
             name = cursor.name()
-            prototype_scope.append((name, names.scope))
-            prototype = (Symbol(name),)
+            prototype = (names.meanings.get(name) or Symbol(name),)
         else:
             cursor.fail("a call has too many operands")
     return (returns, target, arguments, *prototype)
@@ -85,7 +84,7 @@ def _operand(cursor: Cursor, names: Names) -> Operand:
         return _address(cursor, names)
     if text == "{":
         return Vector(_list(cursor, names, "{", "}"))
-    if text == "!":
+    if text == "!" and not starts_constant(cursor.texts[cursor.at + 1]):
         cursor.at += 1
         negated = _named(cursor, names)
         if isinstance(negated, Register):
@@ -98,8 +97,10 @@ def _operand(cursor: Cursor, names: Names) -> Operand:
     if following == "|":
         cursor.at += 1
         return Pair(operand, _named(cursor, names))
-    if following in ("+", "-") and isinstance(operand, Symbol):
-        return Symbol(operand.name, operand.offset + integer(cursor))
+    if following == "+" and isinstance(operand, Symbol):
+        return Symbol(operand.name, integer(cursor))
+    if following == "+":
+        cursor.refuse("a sum as an operand")
     if following == "[":
         cursor.refuse("an array element as an operand")
     return operand
@@ -133,7 +134,8 @@ def _address(cursor: Cursor, names: Names) -> Operand:
         if not isinstance(base, Register | Symbol):
             cursor.at = line_start
             cursor.fail("an address needs a register, a variable or a number")
-        offset = integer(cursor) if cursor.peek() in ("+", "-") else 0
+        # A negative offset is written [base+-4]; ptxas refuses [base-4].
+        offset = integer(cursor) if cursor.peek() == "+" else 0
         found = Address(base, offset)
     if cursor.accept("]"):
         return found

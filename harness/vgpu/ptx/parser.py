@@ -190,7 +190,7 @@ def _files(texts: list[str]) -> dict[int, str]:
     for _ in range(texts.count(".file")):
         at = texts.index(".file", at + 1)
         number, path = texts[at + 1 : at + 3]
-        if number.isdigit() and path.startswith('"'):
+        if number.isdecimal() and path.startswith('"'):
             found[int(number)] = re.sub(r"\\(.)", r"\1", path[1:-1])
     return found
 

@@ -111,8 +111,29 @@ class Indexed:
     parts: tuple[Operand, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """`0xFF00(table)`: the bits of an address under a mask, shifted down to bit 0; only in initializers."""
+
+    symbol: Symbol
+    mask: int
+
+
 Operand: TypeAlias = (
-    Register | Integer | Float | Special | Symbol | Address | Vector | Pair | Negated | Group | Sink | Part | Indexed
+    Register
+    | Integer
+    | Float
+    | Special
+    | Symbol
+    | Address
+    | Vector
+    | Pair
+    | Negated
+    | Group
+    | Sink
+    | Part
+    | Indexed
+    | Masked
 )
 
 

@@ -33,11 +33,13 @@ _TOKEN = re.compile(
     | {STRING}
     | \S                                          # punctuation; the parser refuses what it does not know
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 
 END = ""
 """The token after the last one."""
+
+_ENDS = 8  # more than a rule looks ahead
 
 
 class Cursor:
@@ -114,8 +116,8 @@ def tokenize(text: str) -> tuple[list[str], list[int]]:
         if found:
             texts += found
             lines += [line] * len(found)
-    texts.append(END)
-    lines.append(line)
+    texts += [END] * _ENDS
+    lines += [line] * _ENDS
     return texts, lines
 
 
