@@ -1,0 +1,81 @@
+"""How far a fused output may be from the oracle. Only numbers here; `harness.equality.compare` takes them from tensors.
+
+The oracle is the reference in FP64, the naive result is the reference in the case's dtype, both on the same inputs:
+
+    err(fused) <= factor * err(naive) + floor                  factor is 2 unless the suite states another, with reason
+
+for the largest error of any element, for the norm of all errors, and for the worst row's error relative to that row.
+The last is the check of direction: a relative error d bounds the angle between the two rows by sin(angle) <= d, and
+their lengths too, so that rows of small numbers cannot hide behind rows of large ones.
+
+The floor is what a correct kernel may lose where the naive one happened to lose nothing, relative to the output:
+
+    floor = u + sqrt(n) * a
+
+u, the unit roundoff of the dtype (2^-11 for FP16): the output is rounded once. a, the unit roundoff of the accumulator
+(FP32 for all but FP64): a sum of n terms in any order has an error of the order sqrt(n) * a, since roundings of either
+sign cancel (Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis, SIAM J. Sci. Comput. 41, 2019);
+the worst case would be n * a. Half a step of the subnormals is added as an absolute floor: below the smallest normal
+number rounding is not relative.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.dtypes import Scalar, scalar_named
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """How far one output is from the oracle: three measures of the same differences."""
+
+    largest: float  # of any element, absolute
+    norm: float  # Euclidean, of all elements
+    worst_row: float  # of any row, Euclidean, relative to the oracle's row
+
+
+@dataclass(frozen=True, slots=True)
+class Magnitude:
+    """How large the oracle's output is, and of how many finite elements."""
+
+    largest: float
+    norm: float
+    count: int
+
+
+def relative_floor(scalar: Scalar, reduction: int) -> float:
+    """u + sqrt(n) * a."""
+    accumulator = scalar_named("fp64" if scalar.name == "fp64" else "fp32")
+    return scalar.roundoff + math.sqrt(reduction) * accumulator.roundoff
+
+
+def floors(scalar: Scalar, reduction: int, oracle: Magnitude) -> Errors:
+    """The floor of each measure."""
+    relative, absolute = relative_floor(scalar, reduction), scalar.tiny / 2
+    return Errors(
+        largest=relative * oracle.largest + absolute,
+        norm=relative * oracle.norm + absolute * math.sqrt(oracle.count),
+        worst_row=relative,
+    )
+
+
+def allowed(factor: float, naive: Errors, floor: Errors) -> Errors:
+    """What the fused output may reach in each measure."""
+    return Errors(
+        largest=factor * naive.largest + floor.largest,
+        norm=factor * naive.norm + floor.norm,
+        worst_row=factor * naive.worst_row + floor.worst_row,
+    )
+
+
+def excess(found: Errors, limit: Errors) -> str:
+    """The first measure that is exceeded, in words; "" when all hold. A NaN exceeds."""
+    if not found.largest <= limit.largest:
+        return f"the largest error is {found.largest:.4g}, allowed {limit.largest:.4g}"
+    if not found.norm <= limit.norm:
+        return f"the norm of the errors is {found.norm:.4g}, allowed {limit.norm:.4g}"
+    if not found.worst_row <= limit.worst_row:
+        return f"a row is off by {found.worst_row:.4g} of its length, allowed {limit.worst_row:.4g}"
+    return ""
