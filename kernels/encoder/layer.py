@@ -7,6 +7,7 @@ that torch launches no copies in between.
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import torch
 
@@ -15,40 +16,36 @@ from kernels.attention.heads import bias_split_heads, merge_heads
 from kernels.attention.masked_softmax import masked_softmax
 from kernels.normalization.bias_residual_layer_norm import bias_residual_layer_norm
 
+Affine: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # weight and bias, of a linear layer or a norm
+
 
 def encoder_layer(
     x: torch.Tensor,
     masked: torch.Tensor,
     heads: int,
-    qkv_weight: torch.Tensor,
-    qkv_bias: torch.Tensor,
-    attention_weight: torch.Tensor,
-    attention_bias: torch.Tensor,
-    attention_norm_weight: torch.Tensor,
-    attention_norm_bias: torch.Tensor,
-    inner_weight: torch.Tensor,
-    inner_bias: torch.Tensor,
-    outer_weight: torch.Tensor,
-    outer_bias: torch.Tensor,
-    outer_norm_weight: torch.Tensor,
-    outer_norm_bias: torch.Tensor,
+    qkv: Affine,
+    attention: Affine,
+    attention_norm: Affine,
+    inner: Affine,
+    outer: Affine,
+    outer_norm: Affine,
 ) -> torch.Tensor:
     """Post-norm, GELU, as in BERT; `masked` [batch, 1, 1, sequence] is true at padding. Weights are [out, in]."""
     batch, sequence, hidden = x.shape
-    tokens = x.view(batch * sequence, hidden)
+    tokens, size = x.view(batch * sequence, hidden), hidden // heads
 
-    qkv = torch.mm(tokens, qkv_weight.t()).view(batch, sequence, 3 * hidden)
-    query, key, value = bias_split_heads(qkv, qkv_bias, heads).view(3, batch * heads, sequence, hidden // heads)
+    joint = _gemm(tokens, qkv).view(batch, sequence, 3 * hidden)
+    query, key, value = bias_split_heads(joint, qkv[1], heads).view(3, batch * heads, sequence, size)
     scores = torch.bmm(query, key.transpose(1, 2)).view(batch, heads, sequence, sequence)
-    shares = masked_softmax(scores, masked, 1 / math.sqrt(hidden // heads)).view(batch * heads, sequence, sequence)
-    context = merge_heads(torch.bmm(shares, value).view(batch, heads, sequence, hidden // heads))
+    shares = masked_softmax(scores, masked, 1 / math.sqrt(size)).view(batch * heads, sequence, sequence)
+    context = merge_heads(torch.bmm(shares, value).view(batch, heads, sequence, size))
 
-    attended = bias_residual_layer_norm(
-        torch.mm(context.view(batch * sequence, hidden), attention_weight.t()),
-        attention_bias, tokens, attention_norm_weight, attention_norm_bias,
-    )  # fmt: skip
-    inner = bias_gelu(torch.mm(attended, inner_weight.t()), inner_bias)
-    outer = bias_residual_layer_norm(
-        torch.mm(inner, outer_weight.t()), outer_bias, attended, outer_norm_weight, outer_norm_bias
-    )
-    return outer.view_as(x)
+    projected = _gemm(context.view(batch * sequence, hidden), attention)
+    attended = bias_residual_layer_norm(projected, attention[1], tokens, *attention_norm)
+    widened = bias_gelu(_gemm(attended, inner), inner[1])
+    return bias_residual_layer_norm(_gemm(widened, outer), outer[1], attended, *outer_norm).view_as(x)
+
+
+def _gemm(x: torch.Tensor, layer: Affine) -> torch.Tensor:
+    """Without the bias, which the next kernel adds."""
+    return torch.mm(x, layer[0].t())

@@ -6,46 +6,38 @@ Devlin et al. 2018, after Vaswani et al. 2017: post-norm, GELU in its tanh form 
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import torch
 from torch.nn import functional
 
 EPSILON = 1e-12
 
+Affine: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # weight and bias, of a linear layer or a norm
+
 
 def encoder_layer(
     x: torch.Tensor,
     masked: torch.Tensor,
     heads: int,
-    qkv_weight: torch.Tensor,
-    qkv_bias: torch.Tensor,
-    attention_weight: torch.Tensor,
-    attention_bias: torch.Tensor,
-    attention_norm_weight: torch.Tensor,
-    attention_norm_bias: torch.Tensor,
-    inner_weight: torch.Tensor,
-    inner_bias: torch.Tensor,
-    outer_weight: torch.Tensor,
-    outer_bias: torch.Tensor,
-    outer_norm_weight: torch.Tensor,
-    outer_norm_bias: torch.Tensor,
+    qkv: Affine,
+    attention: Affine,
+    attention_norm: Affine,
+    inner: Affine,
+    outer: Affine,
+    outer_norm: Affine,
 ) -> torch.Tensor:
     """`x` [batch, sequence, hidden]; `masked` [batch, 1, 1, sequence] is true at padding. Weights are [out, in].
 
     The weights of query, key and value come concatenated along `out`; each is a linear layer of its own.
     """
     hidden = x.shape[-1:]
-    weights, biases = qkv_weight.chunk(3), qkv_bias.chunk(3)
-    query, key, value = (
-        _split_heads(functional.linear(x, weight, bias), heads) for weight, bias in zip(weights, biases, strict=True)
-    )
+    layers = zip(*(parameter.chunk(3) for parameter in qkv), strict=True)
+    query, key, value = (_split_heads(functional.linear(x, *layer), heads) for layer in layers)
     context = _merge_heads(_attention(query, key, value, masked))
-    attention = functional.linear(context, attention_weight, attention_bias)
-    attended = functional.layer_norm(attention + x, hidden, attention_norm_weight, attention_norm_bias, EPSILON)
-
-    inner = functional.gelu(functional.linear(attended, inner_weight, inner_bias), approximate="tanh")
-    outer = functional.linear(inner, outer_weight, outer_bias)
-    return functional.layer_norm(outer + attended, hidden, outer_norm_weight, outer_norm_bias, EPSILON)
+    attended = functional.layer_norm(functional.linear(context, *attention) + x, hidden, *attention_norm, EPSILON)
+    widened = functional.gelu(functional.linear(attended, *inner), approximate="tanh")
+    return functional.layer_norm(functional.linear(widened, *outer) + attended, hidden, *outer_norm, EPSILON)
 
 
 def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:

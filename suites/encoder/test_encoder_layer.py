@@ -25,8 +25,7 @@ def encoder_layer(case):
     def norm():
         return case.randn(HIDDEN, mean=1.0, std=0.1), case.randn(HIDDEN, std=0.1)
 
-    return (
-        case.randn(case.batch, case.seq, HIDDEN), ~case.mask()[:, None, None, :], HEADS,
-        *linear(3 * HIDDEN, HIDDEN), *linear(HIDDEN, HIDDEN), *norm(),
-        *linear(INNER, HIDDEN), *linear(HIDDEN, INNER), *norm(),
-    )  # fmt: skip
+    x, masked = case.randn(case.batch, case.seq, HIDDEN), ~case.mask()[:, None, None, :]
+    attention = linear(3 * HIDDEN, HIDDEN), linear(HIDDEN, HIDDEN), norm()
+    feed_forward = linear(INNER, HIDDEN), linear(HIDDEN, INNER), norm()
+    return x, masked, HEADS, *attention, *feed_forward
