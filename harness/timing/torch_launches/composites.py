@@ -1,0 +1,117 @@
+"""Functions that PyTorch decomposes differently on CUDA and on the CPU, met before they are decomposed.
+
+On the CPU tensors of a modelled run the decomposition would show launches that a GPU never makes. Each function here
+is charged by its own rule, and what it calls underneath is not charged.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import torch
+import torch.nn.functional as F
+
+from harness.timing.torch_launches import matrix, rows
+from harness.timing.torch_launches.launch import Kernel, Launch
+from harness.timing.torch_launches.pointwise import COPY, Functor, kernel
+from harness.vgpu.gpus import Gpu
+
+Arguments: TypeAlias = dict[str, Any]
+
+_FLASH_HEAD = 256  # largest head dimension of the flash kernels, sdp_utils.cpp
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """`applies` tells calls that differ between the backends from those that do not; `parameters` name the arguments
+    of a built-in function, which has no signature."""
+
+    launches: Callable[[Arguments, torch.Tensor, Gpu], Sequence[Launch]]
+    applies: Callable[[Arguments], bool]
+    source: str
+    parameters: tuple[str, ...] | None = None
+
+    def bind(self, function: Callable, args: tuple, kwargs: Arguments) -> Arguments:
+        """Arguments by name."""
+        if self.parameters is None:
+            bound = inspect.signature(function).bind(*args, **kwargs)
+            bound.apply_defaults()
+            return dict(bound.arguments)
+        return dict.fromkeys(self.parameters) | dict(zip(self.parameters, args, strict=False)) | kwargs
+
+
+def _softmax(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence[Launch]:
+    """softmax(half, dtype=float32) is one kernel (softmax, half_to_float); other dtypes are cast first."""
+    source = arguments["input"]
+    if source.dtype == torch.float16 and result.dtype == torch.float32:
+        return rows.softmax(source, arguments["dim"], result, gpu)
+    cast = torch.empty_like(source, dtype=result.dtype, device="meta")
+    return [*kernel(COPY, cast, [source], gpu), *rows.softmax(cast, arguments["dim"], result, gpu)]
+
+
+def _casts(arguments: Arguments) -> bool:
+    return arguments["dtype"] not in (None, arguments["input"].dtype)
+
+
+def _dropout(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence[Launch]:
+    """native_dropout: one kernel that writes the result and the mask (is_fused_kernel_acceptable)."""
+    source = arguments["input"]
+    dropped = kernel(Functor("fused_dropout_kernel_vec", "", 12), result, [source], gpu)
+    masked = kernel(COPY, torch.empty(result.shape, dtype=torch.bool, device="meta"), [], gpu)
+    return [_with_mask(one, other) for one, other in zip(dropped, masked, strict=True)]
+
+
+def _with_mask(dropped: Launch, mask: Launch) -> Kernel:
+    """The kernel that writes the result, with the traffic of the mask added."""
+    assert isinstance(dropped, Kernel) and isinstance(mask, Kernel)
+    return replace(dropped, name="fused_dropout_kernel_vec", traffic=dropped.traffic + mask.traffic)
+
+
+def _drops(arguments: Arguments) -> bool:
+    return bool(arguments["training"]) and 0 < arguments["p"] < 1
+
+
+def _rms_norm(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence[Launch]:
+    """_fused_rms_norm: the layer norm kernel without a mean (rms_norm_symint)."""
+    weight = arguments["weight"]
+    columns = torch.Size(arguments["normalized_shape"]).numel()
+    return rows.norm(arguments["input"], columns, [] if weight is None else [weight], [result], "rms_norm", gpu)
+
+
+def _attention(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence[Launch]:
+    """One fused kernel: flash for 16-bit types from sm_80 on and without a mask, else the memory-efficient one
+    (select_sdp_backend). Both products are in it: the reduction counts the head dimension twice."""
+    query, key, mask = arguments["query"], arguments["key"], arguments["attn_mask"]
+    newer = gpu.compute_capability >= (8, 0)
+    flash = newer and query.dtype in _HALVES and mask is None and query.size(-1) <= _FLASH_HEAD
+    name = "flash_fwd_kernel" if flash else "fmha_cutlassF"
+    moved = [query, key, arguments["value"], result, *([] if mask is None else [mask])]
+    nbytes = sum(tensor.numel() * tensor.element_size() for tensor in moved)
+    scores = matrix.product(name, query, key.transpose(-1, -2))
+    return [replace(scores, k=2 * scores.k, dram_bytes=nbytes)]
+
+
+def _always(arguments: Arguments) -> bool:
+    return True
+
+
+_SOFTMAX = Composite(_softmax, _casts, "aten/src/ATen/native/SoftMax.cpp", ("input", "dim", "dtype"))
+_RMS_NORM = ("input", "normalized_shape", "weight", "eps")
+_SDPA = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
+
+RULES: dict[Callable, Composite] = {
+    F.softmax: Composite(_softmax, _casts, "aten/src/ATen/native/SoftMax.cpp"),
+    torch.softmax: _SOFTMAX,
+    torch.Tensor.softmax: _SOFTMAX,
+    F.dropout: Composite(_dropout, _drops, "aten/src/ATen/native/Dropout.cpp"),
+    torch.dropout: Composite(_dropout, _drops, "aten/src/ATen/native/Dropout.cpp", ("input", "p", "training")),
+    F.rms_norm: Composite(_rms_norm, _always, "aten/src/ATen/native/layer_norm.cpp"),
+    torch.rms_norm: Composite(_rms_norm, _always, "aten/src/ATen/native/layer_norm.cpp", _RMS_NORM),
+    F.scaled_dot_product_attention: Composite(
+        _attention, _always, "aten/src/ATen/native/transformers/cuda/sdp_utils.cpp", _SDPA
+    ),
+}
