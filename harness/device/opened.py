@@ -9,7 +9,7 @@ import atexit
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.device.spec import DeviceSpec, Kind, cuda_gpus, parse_spec, torch_has_cuda
+from harness.device.spec import DeviceSpec, Kind, parse_spec, require
 from harness.errors import FuseproofError
 from harness.results.record import Source
 
@@ -77,14 +77,7 @@ def _open_vgpu(spec: DeviceSpec) -> Device:
 
 
 def _open_cuda(spec: DeviceSpec) -> Device:
-    count = cuda_gpus()
-    if spec.index >= count:
-        found = f"this machine has {count}" if count else "no CUDA GPU answers on this machine"
-        raise FuseproofError(f"{spec.label} cannot be opened: {found}; --device vgpu needs none.")
-    if not torch_has_cuda():
-        raise FuseproofError(
-            f"{spec.label} cannot be used: this torch is built without CUDA; --device vgpu needs none."
-        )
+    require(spec)
     import torch
 
     torch.cuda.set_device(spec.index)

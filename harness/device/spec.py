@@ -51,6 +51,20 @@ def default_spec() -> DeviceSpec:
     return DeviceSpec("vgpu", gpu=gpus.DEFAULT)
 
 
+def require(spec: DeviceSpec) -> None:
+    """An error in one sentence where this machine cannot open the device."""
+    if spec.kind != "cuda":
+        return
+    count = cuda_gpus()
+    if spec.index >= count:
+        found = f"this machine has {count}" if count else "no CUDA GPU answers on this machine"
+        raise FuseproofError(f"{spec.label} cannot be opened: {found}; --device vgpu needs none.")
+    if not torch_has_cuda():
+        raise FuseproofError(
+            f"{spec.label} cannot be used: this torch is built without CUDA; --device vgpu needs none."
+        )
+
+
 def cuda_gpus() -> int:
     """How many GPUs the CUDA driver of this machine reports: 0 without a driver. Ask before the vgpu is opened."""
     try:

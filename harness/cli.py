@@ -1,0 +1,182 @@
+"""The `fuseproof` command: run, check, devices.
+
+In: options as text. Out: tables on the terminal, files, exit code 1 when a case fails and 2 when a command cannot run.
+Every heavy import waits until a command needs it, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from harness.errors import FuseproofError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.device import Device
+    from harness.results.record import Run
+    from harness.run import Job
+    from harness.selection import Selection
+
+app = typer.Typer(
+    help="Proves that fused CUDA kernels equal their PyTorch references, and shows what they save.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Suites: TypeAlias = Annotated[
+    list[str] | None, typer.Argument(metavar="SUITE", help="Suites, folders of suites/, or files; default: all.")
+]
+DeviceText: TypeAlias = Annotated[
+    str | None, typer.Option(help="vgpu[:GPU] or cuda[:N]; default: a GPU that answers, else vgpu.")
+]
+Dtype: TypeAlias = Annotated[str | None, typer.Option(metavar="LIST", help="fp16, bf16, fp32, fp64; as fp16,fp32.")]
+Batch: TypeAlias = Annotated[str | None, typer.Option(metavar="LIST", help="Batch sizes, as 1,8,32.")]
+Seq: TypeAlias = Annotated[str | None, typer.Option(metavar="LIST", help="Sequence lengths, as 32,128.")]
+Axis: TypeAlias = Annotated[list[str] | None, typer.Option(metavar="NAME=LIST", help="Values of any other axis.")]
+Seed: TypeAlias = Annotated[int, typer.Option(help="Seed of the inputs.")]
+Keyword: TypeAlias = Annotated[str, typer.Option("-k", metavar="TEXT", help="Only cases whose id contains this text.")]
+Quick: TypeAlias = Annotated[bool, typer.Option("--quick", help="Only the first value of every axis, all dtypes.")]
+Out: TypeAlias = Annotated[Path | None, typer.Option(help="Folder for the reports; for check: none unless given.")]
+
+FILE_REPORTS = ("markdown", "csv", "json")
+DEFAULT_OUT = Path("reports/out")
+
+
+@app.command()
+def run(
+    suites: Suites = None,
+    device: DeviceText = None,
+    dtype: Dtype = None,
+    batch: Batch = None,
+    seq: Seq = None,
+    axis: Axis = None,
+    seed: Seed = 0,
+    keyword: Keyword = "",
+    quick: Quick = False,
+    out: Out = DEFAULT_OUT,
+) -> None:
+    """Check cases, count their launches, time them, and print speedup tables."""
+    from harness.selection import select
+
+    selection = select(batch, seq, dtype, axis or (), seed=seed, quick=quick, keyword=keyword)
+    _run(suites or (), selection, device, profiles=True, out=out)
+
+
+@app.command()
+def check(
+    suites: Suites = None,
+    device: DeviceText = None,
+    dtype: Dtype = None,
+    batch: Batch = None,
+    seq: Seq = None,
+    axis: Axis = None,
+    seed: Seed = 0,
+    keyword: Keyword = "",
+    quick: Quick = False,
+    out: Out = None,
+) -> None:
+    """Check cases only: equality, with every guard."""
+    from harness.selection import select
+
+    selection = select(batch, seq, dtype, axis or (), seed=seed, quick=quick, keyword=keyword)
+    _run(suites or (), selection, device, profiles=False, out=out)
+
+
+@app.command()
+def devices() -> None:
+    """The devices that --device can name."""
+    from rich.table import Table
+
+    from harness.device.spec import cuda_gpus, default_spec
+    from harness.vgpu import gpus
+
+    default = default_spec().label
+    table = Table("device", "name", "times", "compute capability", "SMs", "DRAM GB/s", title="Devices")
+    for index in range(cuda_gpus()):
+        table.add_row(_marked(f"cuda:{index}", default), "GPU of this machine", "measured")
+    for name in gpus.names():
+        gpu = gpus.load(name)
+        capability = ".".join(map(str, gpu.compute_capability))
+        bandwidth = f"{gpu.dram_bandwidth / 1e9:.0f}"
+        table.add_row(_marked(f"vgpu:{name}", default), gpu.full_name, "modelled", capability, str(gpu.sms), bandwidth)
+    console = _console()
+    console.print(table)
+    if not cuda_gpus():
+        console.print("No CUDA GPU answers on this machine.")
+
+
+def main() -> None:
+    """The command's entry point: an error that a user can act on is one message, not a traceback."""
+    try:
+        app()
+    except FuseproofError as error:
+        print(f"fuseproof: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _run(wanted: Sequence[str], selection: Selection, device: str | None, *, profiles: bool, out: Path | None) -> None:
+    """Run the cases with a progress bar, print tables and failures, write files, exit with 1 if a case failed."""
+    from harness.device import open_device, parse_spec
+    from harness.device.spec import require
+    from harness.discovery import find_suites
+
+    spec = parse_spec(device)
+    require(spec)
+    jobs = selection.jobs(find_suites(wanted))
+    console = _console()
+    finished = _with_progress(jobs, open_device(spec), profiles, console)
+    _print(finished, console)
+    if out:
+        _write(finished, out, console)
+    if not all(result.verdict.passed for result in finished.results):
+        raise typer.Exit(1)
+
+
+def _console() -> Console:
+    """The terminal; a file or pipe gets lines long enough for every table."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=140)
+
+
+def _with_progress(jobs: Sequence[Job], device: Device, profiles: bool, console: Console) -> Run:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from harness.run import run_jobs
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(jobs[0].id, total=len(jobs))
+        return run_jobs(
+            jobs, device, profiles=profiles, done=lambda result: progress.update(task, advance=1, description=result.id)
+        )
+
+
+def _print(run: Run, console: Console) -> None:
+    from harness.discovery import report
+    from harness.results.explain import explain
+
+    for table in report("terminal").tables(run):
+        console.print(table, "", sep="\n")
+    for result in run.results:
+        if not result.verdict.passed:
+            console.print(explain(result), "", sep="\n", markup=False, highlight=False, soft_wrap=True)
+
+
+def _write(run: Run, folder: Path, console: Console) -> None:
+    from harness.discovery import report
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [report(name).write(run, folder) for name in FILE_REPORTS]
+    console.print(f"Written: {', '.join(str(path) for path in paths)}", highlight=False, soft_wrap=True)
+
+
+def _marked(label: str, default: str) -> str:
+    return f"{label} (default)" if label == default else label

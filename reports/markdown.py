@@ -1,0 +1,53 @@
+"""Speedup tables in Markdown, with what the run ran on.
+
+In: a `Run`. Out: text, or results.md in a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.results.record import CaseResult, Run
+from reports import table as rows
+
+
+def write(run: Run, folder: Path) -> Path:
+    """Write results.md; returns its path."""
+    path = folder / "results.md"
+    path.write_text(render(run))
+    return path
+
+
+def render(run: Run) -> str:
+    """A heading and a table a suite, then the failures and the environment."""
+    parts = ["# Fused kernels against their references\n", _source(run)]
+    for suite, results in rows.suites(run):
+        parts += [f"## {rows.title(run, suite)}\n", _table(results), f"{rows.footer(results)}.\n"]
+    if failed := [result for result in run.results if not result.verdict.passed]:
+        parts += ["## Failures\n", "".join(f"- `{r.id}`: {r.verdict.reason.partition(chr(10))[0]}\n" for r in failed)]
+    parts += ["## Environment\n", "".join(f"- {name}: {value}\n" for name, value in sorted(run.environment.items()))]
+    return "\n".join(parts)
+
+
+def _source(run: Run) -> str:
+    if run.source == "modelled":
+        return (
+            f"Device {run.device} ({run.device_name}). Launches and numbers come from executing the kernels' PTX; "
+            "times and gaps are modelled by a virtual clock, not measured on a GPU.\n"
+        )
+    return f"Device {run.device} ({run.device_name}). Times are measured on this GPU.\n"
+
+
+def _table(results: list[CaseResult]) -> str:
+    columns = rows.columns(results)
+    lines = [
+        _line(column.heading for column in columns),
+        _line("---" if column.heading in ("case", "dtype", "equal") else "---:" for column in columns),
+        *(_line(column.cell(result) for column in columns) for result in results),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
