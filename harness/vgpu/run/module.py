@@ -1,14 +1,27 @@
-"""A loaded module: its kernels ready to launch, its variables placed in memory.
-
-(contract; the implementation follows)
-"""
+"""A loaded module: its kernels ready to launch, its variables placed in memory."""
 
 from __future__ import annotations
 
+import os
+import pickle
+import threading
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from harness.vgpu.counters.record import Counters
+from harness.vgpu.errors import KernelFault, VgpuError
+from harness.vgpu.jit import compile as jit
+from harness.vgpu.jit.frame import SPACES, Frame, Site
+from harness.vgpu.jit.lowering import lower
+from harness.vgpu.ptx.parser import parse
+from harness.vgpu.ptx.program import Float, Function, Integer, Module, Symbol, Variable, type_size
+from harness.vgpu.run import report
+from harness.vgpu.run.allocations import table
 from harness.vgpu.run.mode import Mode
+from harness.vgpu.run.native import ffi, lib
+
+PARAMETER_BUFFER = 32768  # what parameter_window in memory.c allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +32,57 @@ class Parameter:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """A compiled kernel: everything of it that can be kept on disk."""
+
+    object: bytes
+    frame_bytes: int
+    sites: tuple[Site, ...]
+    mix: tuple[dict[str, int], ...]
+    symbols: tuple[str, ...]
+
+
 class LoadedKernel:
     """One `.entry` of a loaded module."""
 
-    name: str
-    parameters: tuple[Parameter, ...]
-    parameter_bytes: int
-    static_shared_bytes: int
-    local_bytes: int
-    max_threads: int
+    def __init__(self, module: LoadedModule, function: Function) -> None:
+        frame = Frame(function, module.program)
+        self.name = function.name
+        self.parameters = tuple(
+            Parameter(frame.parameters[p.name], frame.parameter_sizes[p.name]) for p in function.parameters
+        )
+        self.parameter_bytes = frame.parameter_bytes
+        self.static_shared_bytes = frame.shared_bytes
+        self.local_bytes = frame.local_bytes
+        self.max_threads = _max_threads(function)
+        self._module = module
+        self._function = function
+        self._code: _Code | None = None
+        self._address = 0
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Compile now rather than at the first launch. Raises UnsupportedPtx."""
+        with self._lock:
+            if self._code is None:
+                code = self._compiled()
+                self._address = jit.link(self._key(), code.object)
+                self._code = code
+
+    def _key(self) -> str:
+        return jit.cache_key(self._module.program.text, self.name, target=jit.host())
+
+    def _compiled(self) -> _Code:
+        key = self._key()
+        kept = jit.stored(key)
+        if kept is not None:
+            return pickle.loads(kept)  # noqa: S301 - the cache is the user's own
+        lowered = lower(self._module.program, self._function, jit.host().native_half)
+        code = _Code(jit.object_code(lowered.ir, jit.host()), lowered.frame_bytes, lowered.sites, lowered.mix,
+                     tuple(lowered.frame.symbols))  # fmt: skip
+        jit.store(key, pickle.dumps(code))
+        return code
 
     def launch(
         self,
@@ -38,16 +93,150 @@ class LoadedKernel:
         mode: Mode,
     ) -> Counters:
         """Run the grid to its end. Raises KernelFault, UnsupportedPtx (the first launch compiles)."""
-        raise NotImplementedError
+        self.prepare()
+        code = self._code
+        assert code is not None
+        launch, owned = self._describe(code, grid, block, dynamic_shared_bytes, parameters, mode)
+        allocations = table.snapshot()
+        footprint = _attach_allocations(launch, allocations, mode, owned)
+        lib().vgpu_run(launch, mode.workers or os.cpu_count() or 1)
+        if launch.failed:
+            raise KernelFault(*report.describe(launch, self, self._module.program, self._function))
+        return _counters(launch, code, footprint) if mode.counted else Counters()
+
+    def _describe(
+        self, code: _Code, grid: tuple[int, int, int], block: tuple[int, int, int], dynamic: int, parameters: bytes,
+        mode: Mode,
+    ) -> tuple[Any, list[Any]]:  # fmt: skip
+        """The launch as the scheduler reads it, and the buffers that must live as long."""
+        launch = ffi.new("vgpu_launch *")
+        buffer = ffi.new("uint8_t[]", PARAMETER_BUFFER)
+        ffi.memmove(buffer, parameters, len(parameters))
+        sites = ffi.new("vgpu_site[]", max(1, len(code.sites)))
+        for index, site in enumerate(code.sites):
+            sites[index].space, sites[index].line = SPACES[site.space], site.line
+        addresses = [self._module.variables[name][0] for name in code.symbols]
+        symbols = ffi.new("uint64_t[]", addresses or [0])
+        executed = ffi.new("uint64_t[]", len(code.mix))
+        launch.warp = ffi.cast("int32_t (*)(vgpu_warp *)", self._address)
+        launch.grid, launch.block = grid, block
+        launch.blocks = grid[0] * grid[1] * grid[2]
+        launch.warps = -(-(block[0] * block[1] * block[2]) // 32)
+        launch.checked, launch.counted, launch.reverse = mode.checked, mode.counted, mode.reverse
+        launch.shared_bytes = self.static_shared_bytes + dynamic
+        launch.dynamic_shared_bytes = dynamic
+        launch.local_bytes = self.local_bytes
+        launch.frame_bytes = -(-code.frame_bytes // 64) * 64
+        launch.sites, launch.site = len(code.sites), sites
+        launch.counted_blocks, launch.executed = len(code.mix), executed
+        launch.parameters, launch.symbols = buffer, symbols
+        launch.helpers = lib().vgpu_helper_table()
+        return launch, [buffer, sites, symbols, executed]
+
+
+def _max_threads(function: Function) -> int:
+    for directive in ("reqntid", "maxntid"):
+        if directive in function.directives:
+            threads = 1
+            for extent in function.directives[directive]:
+                threads *= extent
+            return threads
+    return 1024
+
+
+def _attach_allocations(launch: Any, allocations: tuple[Any, ...], mode: Mode, owned: list[Any]) -> list[Any]:
+    ranges = ffi.new("vgpu_range[]", max(1, len(allocations)))
+    for index, allocation in enumerate(allocations):
+        ranges[index].start, ranges[index].end = allocation.address, allocation.end
+    launch.allocations, launch.allocation_count = ranges, len(allocations)
+    owned.append(ranges)
+    if not mode.counted:
+        return []
+    footprint = [ffi.new("uint8_t[]", (a.end - 1) // 32 - a.address // 32 + 1) for a in allocations]
+    pointers = ffi.new("uint8_t *[]", footprint or 1)
+    launch.footprint = pointers
+    owned.append(pointers)
+    return footprint
+
+
+def _counters(launch: Any, code: _Code, footprint: list[Any]) -> Counters:
+    instructions: Counter[str] = Counter()
+    for times, mix in zip(launch.executed[0 : len(code.mix)], code.mix, strict=True):
+        for kind, count in mix.items():
+            instructions[kind] += times * count
+    states: Counter[int] = Counter()
+    for sectors in footprint:
+        content = bytes(ffi.buffer(sectors))
+        for state in (1, 2, 3):
+            states[state] += content.count(state)
+    return Counters(
+        blocks=launch.blocks,
+        warps=launch.blocks * launch.warps,
+        instructions=dict(sorted(instructions.items())),
+        load_requests=launch.traffic.load_requests,
+        store_requests=launch.traffic.store_requests,
+        sectors_read=launch.traffic.sectors_read,
+        sectors_written=launch.traffic.sectors_written,
+        dram_read_bytes=32 * (states[1] + states[3]),
+        dram_write_bytes=32 * (states[2] + states[3]),
+    )
 
 
 class LoadedModule:
     """Kernels and global variables by name; `variables[name]` is (address, bytes)."""
 
-    kernels: dict[str, LoadedKernel]
-    variables: dict[str, tuple[int, int]]
+    def __init__(self, program: Module) -> None:
+        self.program = program
+        self.kernels: dict[str, LoadedKernel] = {}
+        self.variables: dict[str, tuple[int, int]] = {}
+        self._memory: list[Any] = []
+        for variable in program.variables.values():
+            if variable.space in ("global", "const"):
+                self._place(variable)
+        for variable in program.variables.values():
+            if variable.initializer:
+                self._initialise(variable)
+        for function in program.functions.values():
+            if function.is_kernel:
+                self.kernels[function.name] = LoadedKernel(self, function)
+
+    def _place(self, variable: Variable) -> None:
+        if variable.size == 0:
+            raise VgpuError(f"{self.program.name}: the extern variable {variable.name} has no size")
+        memory = ffi.new("uint8_t[]", variable.size + 256)
+        address = -(-int(ffi.cast("uintptr_t", memory)) // 256) * 256
+        self._memory.append(memory)
+        self.variables[variable.name] = (address, variable.size)
+        table.add(address, variable.size, f"variable {variable.name} of {self.program.name}")
+
+    def _initialise(self, variable: Variable) -> None:
+        address, _ = self.variables[variable.name]
+        size = type_size(variable.type)
+        for index, value in enumerate(variable.initializer or ()):
+            match value:
+                case Integer(number):
+                    bits = number
+                case Float(bits, _):
+                    pass
+                case Symbol(name, offset) if name in self.variables:
+                    bits = self.variables[name][0] + offset
+                case Symbol():
+                    bits = 0  # the address of a kernel: nothing on the vgpu can call it
+                case _:
+                    raise VgpuError(f"{self.program.name}: {variable.name} cannot be initialised with {value}")
+            pattern = (bits & (1 << 8 * size) - 1).to_bytes(size, "little")
+            ffi.memmove(ffi.cast("uint8_t *", address + index * size), pattern, size)
+
+    def unload(self) -> None:
+        """Give the variables' memory back."""
+        for address, _ in self.variables.values():
+            table.remove(address)
+        self.variables.clear()
+        self._memory.clear()
 
 
 def load(ptx: str, name: str = "<ptx>") -> LoadedModule:
     """Parse PTX and place its variables. Raises InvalidPtx. Kernels are compiled at their first launch."""
-    raise NotImplementedError
+    return LoadedModule(parse(ptx, name))
+
+

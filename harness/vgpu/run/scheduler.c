@@ -13,6 +13,8 @@
 
 enum { LANES = 32, FINISHED = 0, AT_BARRIER = 1, FAULTED = -1, POISON = 0xff, SHARED = 2 };
 
+_Static_assert(sizeof(vgpu_warp) % 64 == 0, "warps stand side by side, each aligned for vectors");
+
 /* Buffers of one worker thread; they grow and stay. */
 typedef struct {
   vgpu_warp *warps;

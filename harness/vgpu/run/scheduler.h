@@ -32,8 +32,9 @@ typedef struct {
   int32_t (*warp)(vgpu_warp *);   /* runs a warp to its next barrier (1), its end (0) or a fault (-1) */
   uint32_t grid[3], block[3];
   uint32_t warps, reverse, checked, counted;
-  uint32_t shared_bytes, local_bytes, frame_bytes, sites, counted_blocks;
+  uint32_t shared_bytes, dynamic_shared_bytes, local_bytes, frame_bytes, sites, counted_blocks;
   uint64_t blocks;
+  const void *helpers;            /* vgpu_helpers */
   const uint8_t *parameters;
   const uint64_t *symbols;        /* addresses of module variables, by index */
   const vgpu_site *site;
@@ -65,6 +66,7 @@ struct vgpu_warp {
   uint64_t *executed;
   vgpu_traffic *traffic;
   uint64_t block;
+  uint8_t padding[24];            /* to a multiple of 64: vectors are loaded aligned */
 };
 
 /* Called by compiled code, through a table so that object code holds no addresses. */

@@ -1,0 +1,114 @@
+"""LLVM IR to object code and to a callable address; object code is kept on disk.
+
+In: the IR of one kernel. Out: the address of its `warp` function in this process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from harness.vgpu.native import cache_directory, publish
+
+OPTIMISATION = 2
+_lock = threading.Lock()
+_libraries: dict[str, tuple[llvm.ResourceTracker, int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The CPU that code is made for; `features` as LLVM writes them."""
+
+    cpu: str
+    features: str
+
+    @property
+    def native_half(self) -> bool:
+        return "+avx512fp16" in self.features or "+fullfp16" in self.features
+
+
+@cache
+def host() -> Target:
+    """This machine's CPU."""
+    _initialise()
+    return Target(llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+
+
+@cache
+def _initialise() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+@cache
+def _machine(target: Target) -> llvm.TargetMachine:
+    _initialise()
+    triple = llvm.Target.from_default_triple()
+    return triple.create_target_machine(cpu=target.cpu, features=target.features, opt=OPTIMISATION, reloc="pic")
+
+
+@cache
+def _linker() -> llvm.LLJIT:
+    _initialise()
+    return llvm.create_lljit_compiler()
+
+
+@cache
+def _own_version() -> bytes:
+    """The hash of everything that decides what code comes out: this package's sources and LLVM."""
+    digest = hashlib.sha256(f"{llvmlite.__version__} {llvm.llvm_version_info}".encode())
+    package = Path(__file__).parent
+    for path in sorted([*package.rglob("*.py"), *(package.parent / "run").glob("*.h")]):
+        digest.update(path.read_bytes())
+    return digest.digest()
+
+
+def cache_key(*parts: str, target: Target) -> str:
+    """Names object code by what went into it."""
+    digest = hashlib.sha256(_own_version())
+    for part in (*parts, target.cpu, target.features):
+        digest.update(part.encode())
+        digest.update(b"\\0")
+    return digest.hexdigest()
+
+
+def object_code(ir: str, target: Target) -> bytes:
+    """Optimise and translate one module."""
+    machine = _machine(target)
+    module = llvm.parse_assembly(ir)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=OPTIMISATION)
+    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return bytes(machine.emit_object(module))
+
+
+def stored(key: str) -> bytes | None:
+    """Object code from the cache."""
+    path = _path(key)
+    return path.read_bytes() if path.exists() else None
+
+
+def store(key: str, code: bytes) -> None:
+    publish(_path(key), code)
+
+
+def _path(key: str) -> Path:
+    return cache_directory() / "objects" / key[:2] / f"{key}.o"
+
+
+def link(key: str, code: bytes) -> int:
+    """Load object code into the process; returns the address of `warp`."""
+    with _lock:
+        if key not in _libraries:
+            builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process().export_symbol("warp")
+            tracker = builder.link(_linker(), f"k{key}")
+            _libraries[key] = (tracker, tracker["warp"])
+        return _libraries[key][1]

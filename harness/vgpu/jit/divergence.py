@@ -1,0 +1,161 @@
+"""Where the lanes of a warp can part, and which values are the same in all of them.
+
+A node is *uniform* when every live lane is always there together: outside all regions between a divergent branch
+and its immediate post-dominator. A register is *uniform* when all its definitions stand in uniform nodes and
+depend on nothing that differs between lanes: it is kept as one scalar.
+
+Reconvergence rests on the order of nodes: of the lanes that wait, those at the lowest position run first. The
+order puts a branch's post-dominator behind every node of its region, so the lanes meet there. Where no such order
+exists (irreducible control flow), every node is taken for divergent, which is always right.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+from harness.vgpu.jit.effects import is_lane_dependent, read, written
+from harness.vgpu.jit.nodes import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """`position[node]` is its place in the order; the sets hold node indices and register names."""
+
+    position: tuple[int, ...]
+    uniform_nodes: frozenset[int]
+    varying: frozenset[str]
+
+
+def analyse(nodes: list[Node]) -> Divergence:
+    """Fixed point: varying registers make divergent branches, whose regions make varying registers."""
+    post_dominators = _immediate_post_dominators(nodes)
+    varying: set[str] = set()
+    divergent: set[int] = set()
+    regions: dict[int, set[int]] = {}
+    while True:
+        before = (len(varying), len(divergent))
+        for node in nodes:
+            inside = any(node.index in region for region in regions.values())
+            for instruction in node.body:
+                if inside or is_lane_dependent(instruction) or not read(instruction).isdisjoint(varying):
+                    varying |= written(instruction)
+            if node.last and node.is_barrier and written(node.last):
+                varying |= written(node.last)
+            if node.is_branch and node.last and not read(node.last).isdisjoint(varying):
+                divergent.add(node.index)
+                regions[node.index] = _region(nodes, node, post_dominators[node.index])
+        if (len(varying), len(divergent)) == before:
+            break
+    order = _order(nodes, regions, post_dominators)
+    if order is None:
+        everything = frozenset(name for node in nodes for i in (*node.body, node.last) if i for name in written(i))
+        return Divergence(tuple(range(len(nodes))), frozenset(), everything)
+    in_region = set().union(*regions.values()) if regions else set()
+    position = [0] * len(nodes)
+    for place, index in enumerate(order):
+        position[index] = place
+    return Divergence(tuple(position), frozenset(range(len(nodes))) - in_region, frozenset(varying))
+
+
+def _immediate_post_dominators(nodes: list[Node]) -> list[int | None]:
+    """The nearest node that every path to the exit goes through; None is the exit itself."""
+    everything = (1 << (len(nodes) + 1)) - 1
+    leave = len(nodes)
+    sets = [everything] * len(nodes) + [1 << leave]
+    reaches_exit = _reaching_exit(nodes)
+    changed = True
+    while changed:
+        changed = False
+        for node in reversed(nodes):
+            meet = everything
+            for successor in node.successors or (leave,):
+                meet &= sets[successor]
+            if node.index not in reaches_exit:
+                meet &= sets[leave]  # an endless loop: nothing in it post-dominates anything
+            new = meet | 1 << node.index
+            if new != sets[node.index]:
+                sets[node.index], changed = new, True
+    result: list[int | None] = []
+    for node in nodes:
+        candidates = [i for i in range(len(nodes)) if i != node.index and sets[node.index] >> i & 1]
+        result.append(max(candidates, key=lambda i: sets[i].bit_count(), default=None))
+    return result
+
+
+def _reaching_exit(nodes: list[Node]) -> set[int]:
+    before: dict[int, list[int]] = {node.index: [] for node in nodes}
+    for node in nodes:
+        for successor in node.successors:
+            before[successor].append(node.index)
+    found = {node.index for node in nodes if not node.successors}
+    pending = list(found)
+    while pending:
+        for index in before[pending.pop()]:
+            if index not in found:
+                found.add(index)
+                pending.append(index)
+    return found
+
+
+def _region(nodes: list[Node], branch: Node, until: int | None) -> set[int]:
+    """Nodes that lanes may be in after the branch and before they meet again."""
+    found: set[int] = set()
+    pending = [s for s in branch.successors if s != until]
+    while pending:
+        index = pending.pop()
+        if index in found:
+            continue
+        found.add(index)
+        pending.extend(s for s in nodes[index].successors if s != until)
+    return found
+
+
+def _order(
+    nodes: list[Node], regions: dict[int, set[int]], post_dominators: list[int | None]
+) -> list[int] | None:
+    """A topological order of the forward edges in which each region comes before the node where it ends."""
+    after: dict[int, set[int]] = {node.index: set() for node in nodes}
+    for source, target in _forward_edges(nodes):
+        after[source].add(target)
+    for branch, region in regions.items():
+        end = post_dominators[branch]
+        if end is not None:
+            for index in region:
+                after[index].add(end)
+            after[branch].add(end)
+    waits_for = [0] * len(nodes)
+    for targets in after.values():
+        for target in targets:
+            waits_for[target] += 1
+    ready = [index for index in range(len(nodes)) if waits_for[index] == 0]
+    heapq.heapify(ready)
+    order: list[int] = []
+    while ready:
+        index = heapq.heappop(ready)
+        order.append(index)
+        for target in after[index]:
+            waits_for[target] -= 1
+            if waits_for[target] == 0:
+                heapq.heappush(ready, target)
+    return order if len(order) == len(nodes) else None
+
+
+def _forward_edges(nodes: list[Node]) -> list[tuple[int, int]]:
+    """All edges but those that close a cycle in a depth-first walk from the entry."""
+    edges, state = [], [0] * len(nodes)  # 0 new, 1 on the walk's path, 2 finished
+    stack = [(0, iter(nodes[0].successors))]
+    state[0] = 1
+    while stack:
+        index, successors = stack[-1]
+        target = next(successors, None)
+        if target is None:
+            state[index] = 2
+            stack.pop()
+            continue
+        if state[target] != 1:
+            edges.append((index, target))
+        if state[target] == 0:
+            state[target] = 1
+            stack.append((target, iter(nodes[target].successors)))
+    return edges

@@ -1,0 +1,73 @@
+"""What an instruction reads and writes, as far as the analyses need to know.
+
+The PTX convention holds for nearly all: the first operand is the destination. The exceptions are listed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.vgpu.ptx.program import Address, Group, Instruction, Negated, Operand, Pair, Register, Special, Vector
+
+WRITES_NOTHING = frozenset(
+    "st stmatrix red bar barrier bra brx ret exit trap brkpt membar fence prefetch prefetchu nanosleep "
+    "applypriority discard griddepcontrol setmaxnreg pmevent stackrestore".split()
+)
+CONTROL = frozenset(("bra", "brx", "ret", "exit", "trap"))
+VARYING_OPCODES = frozenset(
+    "shfl atom vote match activemask elect redux ldmatrix mma wmma movmatrix call alloca".split()
+)
+VARYING_SPECIALS = frozenset(
+    ("%tid.x", "%tid.y", "%tid.z", "%laneid", "%lanemask_eq", "%lanemask_le", "%lanemask_lt", "%lanemask_ge",
+     "%lanemask_gt")
+)  # fmt: skip
+
+
+def _registers(operand: Operand) -> Iterator[Register]:
+    match operand:
+        case Register():
+            yield operand
+        case Negated(register):
+            yield register
+        case Address(base, _):
+            if isinstance(base, Register):
+                yield base
+        case Vector(elements) | Group(elements):
+            for element in elements:
+                yield from _registers(element)
+        case Pair(first, second):
+            yield from _registers(first)
+            yield from _registers(second)
+
+
+def destinations(instruction: Instruction) -> list[Operand]:
+    """Operands that the instruction writes."""
+    if instruction.opcode in WRITES_NOTHING or not instruction.operands:
+        return []
+    if instruction.opcode in ("bar", "barrier") and "red" not in instruction.modifiers:
+        return []
+    return [instruction.operands[0]]
+
+
+def sources(instruction: Instruction) -> list[Operand]:
+    """Operands that the instruction reads, its guard left out."""
+    return list(instruction.operands[len(destinations(instruction)) :])
+
+
+def written(instruction: Instruction) -> set[str]:
+    return {r.name for operand in destinations(instruction) for r in _registers(operand)}
+
+
+def read(instruction: Instruction) -> set[str]:
+    """Registers read, the guard among them; an address in a destination does not occur in PTX."""
+    names = {r.name for operand in sources(instruction) for r in _registers(operand)}
+    if instruction.guard:
+        names.add(instruction.guard.register.name)
+    return names
+
+
+def is_lane_dependent(instruction: Instruction) -> bool:
+    """Whether lanes get different results from equal operands."""
+    if instruction.opcode in VARYING_OPCODES or "local" in instruction.modifiers:
+        return True
+    return any(isinstance(o, Special) and o.name in VARYING_SPECIALS for o in instruction.operands)

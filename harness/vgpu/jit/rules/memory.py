@@ -1,0 +1,349 @@
+"""ld, st, atom and red (PTX ISA: Data Movement and Conversion Instructions; Parallel Synchronization: atom, red).
+
+The fast path is inline: all 32 lanes active, addresses contiguous and aligned, inside the range that the launch
+allows this instruction. Everything else, and every access of a counted launch, goes through a helper that gathers
+or scatters through the warp's scratch buffer; the code that takes vectors apart is then the same for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.vgpu.jit.context import INTEGERS, Context
+from harness.vgpu.jit.emitter import LANES, constant_vector, llvm_type
+from harness.vgpu.jit.frame import SPACES
+from harness.vgpu.jit.rules.move import local_base, shared_base, symbol_address
+from harness.vgpu.jit.rules.rule import Rule
+from harness.vgpu.ptx.program import SIZES, Address, Instruction, Operand, Sink, Symbol, Vector
+from harness.vgpu.run.native import offset
+
+LOAD_STORE = "Data Movement and Conversion Instructions: ld, st"
+ATOMICS = "Parallel Synchronization and Communication Instructions: atom, red"
+
+# What does not change the result here: caches, eviction hints, scopes and memory orders (a warp's accesses are in
+# program order, and a block's warps change turns only at barriers)
+HINTS = frozenset(
+    "ca cg cs lu cv wb wt nc volatile weak relaxed acquire release acq_rel cta cluster gpu sys mmio "
+    "L1::evict_normal L1::evict_unchanged L1::evict_first L1::evict_last L1::no_allocate "
+    "L2::64B L2::128B L2::256B noftz".split()
+)
+SPACE_OF = {**{name: name for name in SPACES}, "shared::cta": "shared", "param::entry": "param"}
+OPERATIONS = {name: code for code, name in enumerate("add min max and or xor exch cas inc dec".split())}
+ATOMIC_TYPES = {"u32": 0, "b32": 0, "s32": 1, "u64": 2, "b64": 2, "s64": 3, "f32": 4, "f64": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What one memory instruction moves per lane."""
+
+    space: str
+    type: str
+    count: int
+    operation: str = ""
+
+    @property
+    def element(self) -> str:
+        return INTEGERS[8 * SIZES[self.type]]
+
+    @property
+    def element_bytes(self) -> int:
+        return SIZES[self.type]
+
+    @property
+    def bytes(self) -> int:
+        return self.element_bytes * self.count
+
+
+def shape_of(instruction: Instruction) -> Shape | None:
+    """The instruction's modifiers taken apart; None where one is not known."""
+    space, type_, count, operation = "generic", "", 1, ""
+    for modifier in instruction.modifiers:
+        if modifier in SPACE_OF:
+            space = SPACE_OF[modifier]
+        elif modifier in ("v2", "v4"):
+            count = int(modifier[1])
+        elif modifier in SIZES:
+            type_ = modifier
+        elif modifier in OPERATIONS and instruction.opcode in ("atom", "red"):
+            operation = modifier
+        elif modifier not in HINTS:
+            return None
+    shape = Shape(space, type_, count, operation)
+    return shape if type_ and shape.bytes <= 16 else None
+
+
+def find(instruction: Instruction) -> Rule | None:
+    """The rule of a memory instruction, or None where it is not one that the vgpu runs."""
+    lower = {"ld": _load, "ldu": _load, "st": _store, "atom": _atomic, "red": _atomic}.get(instruction.opcode)
+    shape = shape_of(instruction) if lower else None
+    if lower is None or shape is None:
+        return None
+    if lower is _atomic:
+        if shape.type not in ATOMIC_TYPES or not shape.operation:
+            return None
+        return Rule(lower, ATOMICS, "memory")
+    kind = {"shared": "shared", "param": "other"}.get(shape.space, "memory")
+    return Rule(lower, LOAD_STORE, kind)  # type: ignore[arg-type]
+
+
+# --- addresses ----------------------------------------------------------------------------------------------------
+
+
+def _address(c: Context, operand: Operand, space: str, lanes: int) -> str:
+    """Host addresses as i64; of shared memory, offsets as i32."""
+    if not isinstance(operand, Address):
+        c.unsupported(f"an address of the form {operand}")
+    scalar = "i32" if space == "shared" else "i64"
+    base = operand.base
+    if base is None:
+        value = str(operand.offset)
+        return value if lanes == 1 else c.e.broadcast(scalar, value)
+    if isinstance(base, Symbol):
+        address = symbol_address(c, Symbol(base.name, base.offset + operand.offset))
+        if address[0] == "%":
+            address = c.e.cast("trunc", "i64", 1, address, scalar) if scalar == "i32" else address
+        value = address if lanes == 1 else c.e.broadcast(scalar, address)
+    else:
+        wide = base.type.endswith("64")
+        value = c.get(base, "i64" if wide else "i32", lanes=lanes)
+        have = "i64" if wide else "i32"
+        if have != scalar:
+            value = c.e.cast("trunc" if wide else "zext", have, lanes, value, scalar)
+        if operand.offset:
+            step = str(operand.offset) if lanes == 1 else f"splat ({scalar} {operand.offset})"
+            value = c.e.binary("add", scalar, lanes, value, step)
+    if space == "local":
+        value = c.e.binary("add", "i64", lanes, value, local_base(c))
+    return value
+
+
+def _active_bits(c: Context) -> str:
+    """The lanes that take part, as i32."""
+    mask = c.mask
+    if c.guard is not None:
+        guard = c.guard if c.guard_lanes == LANES else c.e.broadcast("i1", c.guard)
+        mask = c.e.binary("and", "i1", LANES, mask, guard)
+    return c.e.bitcast("<32 x i1>", mask, "i32")
+
+
+def _in_range(c: Context, site: int, start: str, length: int) -> str:
+    ranges = c.e.load("ptr", c.e.field("%warp", offset("vgpu_warp", "range")), 8)
+    entry = c.e.field(ranges, 16 * site)
+    low, high = c.e.load("i64", entry, 8), c.e.load("i64", c.e.field(entry, 8), 8)
+    end = c.e.binary("add", "i64", 1, start, str(length))
+    above, below = c.e.let(f"icmp uge i64 {start}, {low}"), c.e.let(f"icmp ule i64 {end}, {high}")
+    return c.e.binary("and", "i1", 1, above, below)
+
+
+def _aligned(c: Context, address: str, bytes_: int) -> str:
+    rest = c.e.binary("and", "i64", 1, address, str(bytes_ - 1))
+    return c.e.let(f"icmp eq i64 {rest}, 0")
+
+
+def _all(c: Context, *conditions: str) -> str:
+    result = conditions[0]
+    for condition in conditions[1:]:
+        result = c.e.binary("and", "i1", 1, result, condition)
+    return result
+
+
+def _warp_field(c: Context, name: str) -> str:
+    return c.e.field("%warp", offset("vgpu_warp", name))
+
+
+def _call_helper(c: Context, name: str, arguments: str) -> None:
+    """Call an access helper; a fault ends the warp."""
+    helpers = c.e.load("ptr", c.e.field("%launch", offset("vgpu_launch", "helpers")), 8)
+    function = c.e.load("ptr", c.e.field(helpers, offset("vgpu_helpers", name)), 8)
+    outcome = c.e.let(f"call i32 {function}(ptr %warp, {arguments})")
+    failed = c.e.let(f"icmp ne i32 {outcome}, 0")
+    go_on = c.e.name("ok")
+    c.e.do(f"br i1 {failed}, label %fault, label %{go_on}, !prof !0")
+    c.e.label(go_on)
+
+
+@dataclass(slots=True)
+class _Path:
+    """The two ways of one access: names of the labels, and the pointers that they come with."""
+
+    fast: str
+    slow: str
+    join: str
+    host: str
+
+
+def _branch(c: Context, shape: Shape, site: int, address: str, lanes: int, bits: str) -> _Path:
+    """Decide between the fast path and the helper; leaves the emitter at the start of the slow path."""
+    path = _Path(c.e.name("fast"), c.e.name("slow"), c.e.name("join"), "")
+    if lanes == 1:
+        path.host = _host(c, shape, address, 1)
+        fast = _all(c, _in_range(c, site, path.host, shape.bytes), _aligned(c, path.host, shape.bytes),
+                    c.e.let(f"icmp ne i32 {bits}, 0"))  # fmt: skip
+    else:
+        scalar = "i32" if shape.space == "shared" else "i64"
+        first = c.e.let(f"extractelement {llvm_type(scalar, LANES)} {address}, i64 0")
+        distance = c.e.binary("sub", scalar, LANES, address, c.e.broadcast(scalar, first))
+        steps = constant_vector(scalar, [lane * shape.bytes for lane in range(LANES)])
+        equal = c.e.let(f"icmp eq {llvm_type(scalar, LANES)} {distance}, {steps}")
+        contiguous = c.e.let(f"icmp eq i32 {c.e.bitcast('<32 x i1>', equal, 'i32')}, -1")
+        full = c.e.let(f"icmp eq i32 {bits}, -1")
+        path.host = _host(c, shape, first, 1)
+        fast = _all(c, contiguous, full, _in_range(c, site, path.host, LANES * shape.bytes),
+                    _aligned(c, path.host, shape.bytes))  # fmt: skip
+    c.e.do(f"br i1 {fast}, label %{path.fast}, label %{path.slow}, !prof !1")
+    c.e.label(path.slow)
+    return path
+
+
+def _host(c: Context, shape: Shape, address: str, lanes: int) -> str:
+    """A shared offset becomes a host address; others are host addresses already."""
+    if shape.space != "shared":
+        return address
+    wide = c.e.cast("zext", "i32", lanes, address, "i64") if address[0] in "%<s" else address
+    base = shared_base(c)
+    return c.e.binary("add", "i64", lanes, wide, base if lanes == 1 else c.e.broadcast("i64", base))
+
+
+def _hand_over(c: Context, shape: Shape, address: str, lanes: int, bits: str) -> tuple[str, str]:
+    """Put addresses where the helpers look for them. Returns the mask that they get and the lane of a scalar."""
+    target = _warp_field(c, "addresses")
+    host = _host(c, shape, address, lanes)
+    if lanes == LANES:
+        c.e.store(llvm_type("i64", LANES), host, target, 8)
+        return bits, "0"
+    c.e.declarations["llvm.cttz.i32"] = "declare i32 @llvm.cttz.i32(i32, i1)"
+    lowest = c.e.let(f"call i32 @llvm.cttz.i32(i32 {bits}, i1 false)")
+    lane = c.e.binary("and", "i32", 1, lowest, "31")
+    slot = c.e.let(f"getelementptr i64, ptr {target}, i32 {lane}")
+    c.e.store("i64", host, slot, 8)
+    minus = c.e.binary("sub", "i32", 1, "0", bits)
+    return c.e.binary("and", "i32", 1, bits, minus), lane
+
+
+# --- ld -----------------------------------------------------------------------------------------------------------
+
+
+def _load(c: Context) -> None:
+    d, source = c.instruction.operands[:2]
+    shape = shape_of(c.instruction)
+    assert shape is not None
+    if shape.space == "param":
+        _load_parameter(c, d, source, shape)
+        return
+    lanes = c.lanes
+    address = _address(c, source, shape.space, lanes)
+    bits = _active_bits(c)
+    site = c.frame.site(shape.space, c.instruction.line)
+    path = _branch(c, shape, site, address, lanes, bits)
+    mask, lane = _hand_over(c, shape, address, lanes, bits)
+    _call_helper(c, "load", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
+    scratch = _warp_field(c, "scratch")
+    if lanes == 1:
+        byte = c.e.binary("mul", "i32", 1, lane, str(shape.bytes))
+        scratch = c.e.let(f"getelementptr i8, ptr {scratch}, i32 {byte}")
+    slow_end = c.e.name("end")
+    c.e.do(f"br label %{slow_end}")
+    c.e.label(slow_end)
+    c.e.do(f"br label %{path.join}")
+    c.e.label(path.fast)
+    direct = c.e.let(f"inttoptr i64 {path.host} to ptr")
+    c.e.do(f"br label %{path.join}")
+    c.e.label(path.join)
+    pointer = c.e.let(f"phi ptr [ {direct}, %{path.fast} ], [ {scratch}, %{slow_end} ]")
+    _scatter_results(c, d, shape, pointer, lanes)
+
+
+def _scatter_results(c: Context, d: Operand, shape: Shape, pointer: str, lanes: int) -> None:
+    """Read contiguous data of all lanes, take vectors apart, and write the registers."""
+    total = lanes * shape.count
+    data = c.e.load(llvm_type(shape.element, total), pointer, shape.bytes)
+    targets = d.elements if isinstance(d, Vector) else (d,)
+    for position, target in enumerate(targets):
+        if isinstance(target, Sink):
+            continue
+        if shape.count == 1:
+            value = data
+        elif lanes == 1:
+            value = c.e.let(f"extractelement {llvm_type(shape.element, total)} {data}, i64 {position}")
+        else:
+            order = [lane * shape.count + position for lane in range(LANES)]
+            value = c.e.shuffle(shape.element, total, data, None, order)
+        c.put_extended(target, value, shape.element, signed=shape.type[0] == "s", lanes=lanes)
+
+
+def _load_parameter(c: Context, d: Operand, source: Operand, shape: Shape) -> None:
+    """Kernel parameters: the same for all lanes, unless indexed by a register that is not."""
+    if not isinstance(source, Address):
+        c.unsupported("this parameter")
+    if isinstance(source.base, Symbol) and source.base.name not in c.frame.parameters:
+        c.unsupported("parameters of device functions")
+    if c.lanes != 1:
+        c.unsupported("a parameter indexed by lane")
+    address = _address(c, source, "param", 1)
+    pointer = c.e.let(f"inttoptr i64 {address} to ptr")
+    _scatter_results(c, d, shape, pointer, 1)
+
+
+# --- st -----------------------------------------------------------------------------------------------------------
+
+
+def _store(c: Context) -> None:
+    target, source = c.instruction.operands[:2]
+    shape = shape_of(c.instruction)
+    assert shape is not None
+    if shape.space == "param":
+        c.unsupported("stores to parameters of device functions")
+    data = _gather_operands(c, source, shape)
+    address = _address(c, target, shape.space, LANES)
+    bits = _active_bits(c)
+    site = c.frame.site(shape.space, c.instruction.line)
+    path = _branch(c, shape, site, address, LANES, bits)
+    type_ = llvm_type(shape.element, LANES * shape.count)
+    c.e.store(type_, data, _warp_field(c, "scratch"), 16)
+    mask, _ = _hand_over(c, shape, address, LANES, bits)
+    _call_helper(c, "store", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
+    c.e.do(f"br label %{path.join}")
+    c.e.label(path.fast)
+    direct = c.e.let(f"inttoptr i64 {path.host} to ptr")
+    c.e.store(type_, data, direct, shape.bytes)
+    c.e.do(f"br label %{path.join}")
+    c.e.label(path.join)
+
+
+def _gather_operands(c: Context, source: Operand, shape: Shape) -> str:
+    """The values of all lanes as they lie in memory: the elements of lane 0, of lane 1, ..."""
+    elements = source.elements if isinstance(source, Vector) else (source,)
+    values = [c.get(element, shape.element, lanes=LANES) for element in elements]
+    width = LANES
+    while len(values) > 1:  # pairs (0, 2), (1, 3) and then those two: element i of lane l ends at count * l + i
+        half = len(values) // 2
+        order = [lane + side * width for lane in range(width) for side in (0, 1)]
+        values = [c.e.shuffle(shape.element, width, values[i], values[i + half], order) for i in range(half)]
+        width *= 2
+    return values[0]
+
+
+# --- atom, red ----------------------------------------------------------------------------------------------------
+
+
+def _atomic(c: Context) -> None:
+    shape = shape_of(c.instruction)
+    assert shape is not None
+    operands = list(c.instruction.operands)
+    d = operands.pop(0) if c.instruction.opcode == "atom" else Sink()
+    target, a, *rest = operands
+    address = _address(c, target, shape.space, LANES)
+    if shape.operation == "cas":  # atom.cas d, [a], compare, value
+        c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), _warp_field(c, "operand_b"), 8)
+        a = rest[0]
+    c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), _warp_field(c, "operand_a"), 8)
+    bits = _active_bits(c)
+    site = c.frame.site(shape.space, c.instruction.line)
+    mask, _ = _hand_over(c, shape, address, LANES, bits)
+    code = OPERATIONS[shape.operation] | ATOMIC_TYPES[shape.type] << 8
+    _call_helper(c, "atomic", f"i32 {mask}, i32 {code}, i32 {shape.bytes}, i32 {site}")
+    if not isinstance(d, Sink):
+        old = c.e.load(llvm_type(shape.element, LANES), _warp_field(c, "scratch"), 8)
+        c.put(d, old, shape.element, lanes=LANES)
+
+
