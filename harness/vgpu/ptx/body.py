@@ -138,7 +138,7 @@ class Body:
         cursor.at += 1
         negated = cursor.accept("!")
         register = self.names.meanings.get(cursor.peek())
-        if not isinstance(register, Register):
+        if not isinstance(register, Register) or register.type != "pred":
             cursor.fail(f"'{cursor.peek()}' is not a predicate register")
         cursor.at += 1
         return Guard(register, negated)

@@ -87,7 +87,7 @@ def _operand(cursor: Cursor, names: Names) -> Operand:
     if text == "!" and not starts_constant(cursor.texts[cursor.at + 1]):
         cursor.at += 1
         negated = _named(cursor, names)
-        if isinstance(negated, Register):
+        if isinstance(negated, Register) and negated.type == "pred":
             return Negated(negated)
         cursor.fail("'!' needs a predicate register")
     if starts_constant(text):

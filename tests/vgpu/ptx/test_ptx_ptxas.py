@@ -85,6 +85,8 @@ INVALID = [
     "mov.u32 %r1, 5%3;",
     ".local .b32 a = 3;",
     ".shared .pred y;",
+    "@%r1 ret;",
+    "not.pred %p1, !%r1;",
     ".shared .align 3 .b8 a[4];",
     ".shared .align 4 .b8 a[];",
     "call nothing;",
