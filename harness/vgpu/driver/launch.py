@@ -1,0 +1,108 @@
+"""Launches: check what CUDA checks, run the kernel to its end, put it on the clock."""
+
+from __future__ import annotations
+
+import ctypes
+from math import prod
+
+from harness.vgpu.activity import Extent
+from harness.vgpu.driver import functions, streams
+from harness.vgpu.driver.entry import entry
+from harness.vgpu.driver.errors import DriverError, Result
+from harness.vgpu.driver.functions import Function
+from harness.vgpu.driver.state import driver
+from harness.vgpu.kernel_time import kernel_ns
+from harness.vgpu.occupancy import occupancy
+
+MAX_GRID = (2**31 - 1, 65535, 65535)
+MAX_BLOCK = (1024, 1024, 64)
+_END, _POINTER, _SIZE = 0, 1, 2  # CU_LAUNCH_PARAM_*
+_PADDING = 16  # a parameter buffer may be padded to the alignment of its widest member
+
+
+def launch(
+    function: Function, grid: Extent, block: Extent, dynamic_shared: int, stream: int, parameters: bytes
+) -> None:
+    """Run a kernel; refuse what the GPU would refuse."""
+    _check(function, grid, block, dynamic_shared)
+    counters = function.kernel.launch(grid, block, dynamic_shared, parameters, driver.mode)
+    registers, shared = function.registers, function.static_shared + dynamic_shared
+    driver.clock.launch(
+        stream,
+        function.kernel.name,
+        kernel_ns(counters, grid, block, registers, shared, driver.gpu),
+        grid=grid,
+        block=block,
+        registers=registers,
+        shared_bytes=shared,
+        counters=counters,
+    )
+
+
+def _check(function: Function, grid: Extent, block: Extent, dynamic_shared: int) -> None:
+    name, gpu = function.kernel.name, driver.gpu
+    for what, extent, most in (("grid", grid, MAX_GRID), ("block", block, MAX_BLOCK)):
+        if any(not 1 <= size <= limit for size, limit in zip(extent, most, strict=True)):
+            raise DriverError(Result.INVALID_VALUE, f"{name}: a {what} of {extent}; each side is from 1 to {most}")
+    threads = prod(block)
+    if threads > gpu.threads_per_block:
+        raise DriverError(
+            Result.INVALID_VALUE, f"{name}: a block of {threads} threads; at most {gpu.threads_per_block}"
+        )
+    if dynamic_shared > function.max_dynamic_shared:
+        raise DriverError(
+            Result.INVALID_VALUE,
+            f"{name}: {dynamic_shared} bytes of dynamic shared memory, {function.max_dynamic_shared} are allowed; "
+            "raise it with cuFuncSetAttribute(MAX_DYNAMIC_SHARED_SIZE_BYTES)",
+        )
+    if function.kernel.max_threads and threads > function.kernel.max_threads:
+        message = f"{name}: a block of {threads} threads; its __launch_bounds__ allow {function.kernel.max_threads}"
+        raise DriverError(Result.LAUNCH_OUT_OF_RESOURCES, message)
+    fit = occupancy(block, function.registers, function.static_shared + dynamic_shared, gpu)
+    if not fit.blocks_per_sm:
+        raise DriverError(
+            Result.LAUNCH_OUT_OF_RESOURCES,
+            f"{name}: a block of {threads} threads, {function.registers} registers a thread and "
+            f"{function.static_shared + dynamic_shared} bytes of shared memory does not fit on {gpu.full_name}: "
+            f"{fit.limit} are exhausted",
+        )
+
+
+def _from_pointers(function: Function, pointers) -> bytes:  # type: ignore[no-untyped-def]
+    """The parameter buffer from one pointer a parameter."""
+    buffer = bytearray(function.kernel.parameter_bytes)
+    for index, parameter in enumerate(function.kernel.parameters):
+        if not pointers or not pointers[index]:
+            message = f"{function.kernel.name}: parameter {index} of {len(function.kernel.parameters)} is null"
+            raise DriverError(Result.INVALID_VALUE, message)
+        buffer[parameter.offset : parameter.offset + parameter.size] = ctypes.string_at(pointers[index], parameter.size)
+    return bytes(buffer)
+
+
+def _from_buffer(function: Function, extra) -> bytes:  # type: ignore[no-untyped-def]
+    """The parameter buffer from the list that `extra` points at."""
+    options, index = {}, 0
+    while extra[index] != _END:
+        if extra[index] not in (_POINTER, _SIZE):
+            raise DriverError(Result.INVALID_VALUE, f"{extra[index]:#x} is no launch parameter option")
+        options[extra[index]] = extra[index + 1]
+        index += 2
+    if options.keys() != {_POINTER, _SIZE}:
+        raise DriverError(Result.INVALID_VALUE, "a launch needs a parameter buffer and its size")
+    size, wanted = ctypes.c_size_t.from_address(options[_SIZE]).value, function.kernel.parameter_bytes
+    if not wanted <= size < wanted + _PADDING:
+        message = f"{function.kernel.name} takes {wanted} bytes of parameters, the launch passes {size}"
+        raise DriverError(Result.INVALID_VALUE, message)
+    return ctypes.string_at(options[_POINTER], wanted)
+
+
+@entry
+def cuLaunchKernel(
+    f, gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream, kernelParams, extra
+):
+    function, stream = functions.get(f), streams.number(hStream)
+    if kernelParams and extra:
+        raise DriverError(Result.INVALID_VALUE, "a launch takes kernelParams or extra, not both")
+    parameters = _from_buffer(function, extra) if extra else _from_pointers(function, kernelParams)
+    grid, block = (gridDimX, gridDimY, gridDimZ), (blockDimX, blockDimY, blockDimZ)
+    launch(function, grid, block, sharedMemBytes, stream, parameters)
