@@ -45,9 +45,8 @@ def gaps(operations: Iterable[Operation], window: Interval) -> list[Gap]:
     for op in sorted(operations, key=attrgetter("start", "end")):
         if op.end <= op.start:
             continue  # covers nothing
-        if op.start > covered_until:
-            if (end := min(op.start, window.end)) > covered_until:
-                found.append(Gap(covered_until, end, before=op if op.start <= window.end else None))
+        if op.start > covered_until and (end := min(op.start, window.end)) > covered_until:
+            found.append(Gap(covered_until, end, before=op if op.start <= window.end else None))
         covered_until = max(covered_until, op.end)
         if covered_until >= window.end:
             return found

@@ -1,0 +1,97 @@
+"""Profiles a function on a real GPU: CUDA events for time, torch.profiler for launches, busy time and gaps.
+
+In: a function on CUDA tensors. Out: a `Profile` marked "measured". Time and trace come from different runs, because
+the profiler slows the host down. Before each timed run L2 is overwritten and the device waited for, so that the start
+event is stamped on an idle stream and the host's own time is part of what is measured.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from harness.errors import FuseproofError
+from harness.results.record import Profile
+from harness.timeline import kineto
+from harness.timeline.operation import Operation
+from harness.timeline.ranges import region
+from harness.timeline.summary import summarise
+from harness.timing.sampling import repeat
+
+if TYPE_CHECKING:
+    from harness.device import Device
+
+WARM_UP = 3
+_FLUSH_FACTOR = 2  # of L2's size
+
+
+def profile(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, device: Device) -> Profile:
+    """Warm up, time, then trace one run."""
+    if torch.backends.cuda.matmul.allow_tf32:
+        raise FuseproofError(f"{name}: TF32 is on, so FP32 results and times are not FP32's; leave it off")
+    with torch.no_grad():
+        for _ in range(WARM_UP):
+            function(*inputs)
+        host_us, wall_us = timed(function, inputs, flush=_flusher(device.torch))
+        operations = traced(function, inputs, name)
+    return summarise(name, "measured", operations, host_ns=host_us * 1e3, wall_ns=wall_us * 1e3, dram_bytes=None)
+
+
+def timed(function: Callable[..., Any], inputs: Sequence[Any], flush: Callable[[], None]) -> tuple[float, float]:
+    """Medians of the host's and the whole run's time, microseconds."""
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    host: list[float] = []
+
+    def once() -> float:
+        flush()
+        torch.cuda.synchronize()
+        start.record()
+        entered = time.perf_counter_ns()
+        function(*inputs)
+        host.append((time.perf_counter_ns() - entered) / 1e3)
+        end.record()
+        end.synchronize()
+        return start.elapsed_time(end) * 1e3
+
+    wall = repeat(once)
+    return median(host), median(wall)
+
+
+def traced(function: Callable[..., Any], inputs: Sequence[Any], name: str) -> list[Operation]:
+    """The operations that one run inside region(name) launches."""
+    kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    torch.cuda.synchronize()
+    with torch.profiler.profile(activities=kinds) as profiler:
+        with region(name):
+            function(*inputs)
+        torch.cuda.synchronize()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        profiler.export_chrome_trace(str(path))
+        return operations_of(kineto.load(path), name)
+
+
+def operations_of(trace: kineto.Trace, name: str) -> list[Operation]:
+    """What the range launched; an error where the trace cannot be relied on."""
+    if trace.orphans:
+        raise FuseproofError(f"{name}: the profiler lost the launch calls of {trace.orphans} operations; run it again")
+    operations = trace.launched_in(trace.named(name))
+    if not operations:
+        raise FuseproofError(f"{name}: the profiler saw no operation on the GPU: is CUPTI in use by another profiler?")
+    return operations
+
+
+def _flusher(device: torch.device) -> Callable[[], None]:
+    size = torch.cuda.get_device_properties(device).L2_cache_size * _FLUSH_FACTOR
+    buffer = torch.empty(size, dtype=torch.uint8, device=device)
+
+    def flush() -> None:
+        buffer.zero_()
+
+    return flush
