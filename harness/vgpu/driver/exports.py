@@ -21,6 +21,7 @@ NOUNS = (
     "fills",
     "functions",
     "launch",
+    "legacy",
     "memory",
     "modules",
     "startup",
