@@ -96,11 +96,11 @@ def _open_cuda(spec: DeviceSpec) -> Device:
 
 
 def _primary_context(index: int) -> Any:
-    """The device's primary context, made current; popped at exit, where PyCUDA aborts on one that is left."""
+    """The device's primary context, made current; let go at exit, where PyCUDA aborts on one that is left."""
     import pycuda.driver
 
     pycuda.driver.init()
     context = pycuda.driver.Device(index).retain_primary_context()
     context.push()
-    atexit.register(context.pop)
+    atexit.register(context.detach)
     return context
