@@ -7,30 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
 
+from harness.vgpu.jit.frame import Target
 from harness.vgpu.native import cache_directory, publish
 
 OPTIMISATION = 2
 _lock = threading.Lock()
 _libraries: dict[str, tuple[llvm.ResourceTracker, int]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The CPU that code is made for; `features` as LLVM writes them."""
-
-    cpu: str
-    features: str
-
-    @property
-    def native_half(self) -> bool:
-        return "+avx512fp16" in self.features or "+fullfp16" in self.features
 
 
 @cache
@@ -50,7 +38,10 @@ def _initialise() -> None:
 def _machine(target: Target) -> llvm.TargetMachine:
     _initialise()
     triple = llvm.Target.from_default_triple()
-    return triple.create_target_machine(cpu=target.cpu, features=target.features, opt=OPTIMISATION, reloc="pic")
+    # one object is one mapping, so constants are always in reach of the small code model
+    return triple.create_target_machine(
+        cpu=target.cpu, features=target.features, opt=OPTIMISATION, reloc="pic", codemodel="small"
+    )
 
 
 @cache

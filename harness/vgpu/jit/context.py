@@ -6,6 +6,7 @@ type such as f16x2 is asked for with `packed=2` and has twice the elements.
 
 from __future__ import annotations
 
+import struct
 from typing import NoReturn
 
 from harness.vgpu.errors import UnsupportedPtx
@@ -155,9 +156,11 @@ class Context:
         return self.e.bitcast(llvm_type(integer, lanes), constant, llvm_type(scalar, lanes * packed))
 
     def _float_literal(self, bits: int, width: int, scalar: str, packed: int, lanes: int) -> str:
-        wanted = BITS[scalar] * packed
-        if width != wanted:
-            return self.unsupported(f"a {width}-bit literal where {wanted} bits are read")
+        if (scalar, width) == ("float", 64):  # a decimal or 0d literal in an FP32 instruction is rounded
+            value = struct.unpack("<d", struct.pack("<Q", bits))[0]
+            bits, width = struct.unpack("<I", struct.pack("<f", value))[0], 32
+        if width != BITS[scalar] * packed:
+            return self.unsupported(f"a {width}-bit literal where {BITS[scalar] * packed} bits are read")
         return self._literal(bits, scalar, packed, lanes)
 
     def _special(self, name: str, scalar: str, lanes: int) -> str:

@@ -20,13 +20,31 @@ class Site:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The CPU that code is made for; `features` as LLVM writes them."""
+
+    cpu: str
+    features: str
+
+    @property
+    def native_half(self) -> bool:
+        """FP16 arithmetic in hardware: its fma rounds once."""
+        return "+avx512fp16" in self.features or "+fullfp16" in self.features
+
+    @property
+    def wide_gather(self) -> bool:
+        """Gather and scatter with a mask, cheaper than a call."""
+        return "+avx512f" in self.features
+
+
 @dataclass(slots=True)
 class Frame:
     """Offsets in bytes, by variable name."""
 
     function: Function
     module: Module
-    native_half: bool = False  # the target has FP16 arithmetic: its fma rounds once
+    target: Target
     parameters: dict[str, int] = field(default_factory=dict)
     parameter_sizes: dict[str, int] = field(default_factory=dict)
     parameter_bytes: int = 0

@@ -10,11 +10,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from harness.vgpu.errors import UnsupportedPtx
-from harness.vgpu.jit import divergence, liveness, nodes, rules
+from harness.vgpu.jit import constants, divergence, liveness, nodes, rules
 from harness.vgpu.jit.context import Context, storage
 from harness.vgpu.jit.effects import destinations, is_lane_dependent, read
 from harness.vgpu.jit.emitter import BITS, LANES, Emitter, llvm_type, splat
-from harness.vgpu.jit.frame import Frame, Site
+from harness.vgpu.jit.frame import Frame, Site, Target
 from harness.vgpu.jit.nodes import Node
 from harness.vgpu.ptx.program import Function, Integer, Module, Register
 from harness.vgpu.run.native import offset
@@ -34,16 +34,16 @@ class Lowered:
     mix: tuple[dict[str, int], ...]  # per node: instructions by class
 
 
-def lower(module: Module, function: Function, native_half: bool = False) -> Lowered:
+def lower(module: Module, function: Function, target: Target) -> Lowered:
     """Raises UnsupportedPtx for an instruction without a rule."""
-    return _Lowering(module, function, native_half).run()
+    return _Lowering(module, function, target).run()
 
 
 class _Lowering:
-    def __init__(self, module: Module, function: Function, native_half: bool) -> None:
+    def __init__(self, module: Module, function: Function, target: Target) -> None:
         self.function = function
-        self.frame = Frame(function, module, native_half)
-        self.nodes = nodes.build(function)
+        self.frame = Frame(function, module, target)
+        self.nodes = constants.propagate(nodes.build(function))
         self.divergence = divergence.analyse(self.nodes)
         self.live = liveness.live_in(self.nodes)
         self.registers = {r.name: r for r in function.registers}

@@ -18,8 +18,10 @@ static int inside(vgpu_range range, uint64_t address, uint64_t bytes) {
   return address >= range.start && bytes <= range.end - range.start && address <= range.end - bytes;
 }
 
-/* Index of the allocation that holds all the bytes, or -1. */
+/* Index of the allocation that holds all the bytes, or -1. The last one found is tried first. */
 static int64_t allocation_of(const vgpu_launch *launch, uint64_t address, uint64_t bytes) {
+  static __thread uint64_t latest;
+  if (latest < launch->allocation_count && inside(launch->allocations[latest], address, bytes)) return (int64_t)latest;
   uint64_t low = 0, high = launch->allocation_count;
   while (low < high) { /* the last allocation that starts at or before the address */
     uint64_t middle = (low + high) / 2;
@@ -27,7 +29,8 @@ static int64_t allocation_of(const vgpu_launch *launch, uint64_t address, uint64
     else high = middle;
   }
   if (low == 0 || !inside(launch->allocations[low - 1], address, bytes)) return -1;
-  return (int64_t)low - 1;
+  latest = low - 1;
+  return (int64_t)latest;
 }
 
 static vgpu_range shared_window(const vgpu_warp *warp) {
@@ -114,14 +117,15 @@ static int is_global(const vgpu_warp *warp, uint32_t space, uint64_t address) {
 /* One request of the warp: how many distinct sectors, and which. An access never straddles two: it is aligned. */
 static void count(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint8_t what) {
   uint32_t space = warp->launch->site[site].space, found = 0;
-  uint64_t sectors[LANES];
+  uint64_t sectors[LANES], highest = 0;
   for (uint32_t lane = 0; lane < LANES; lane++) {
     uint64_t address = warp->addresses[lane];
     if (!(mask >> lane & 1) || !is_global(warp, space, address)) continue;
     uint64_t sector = address / SECTOR;
-    uint32_t known = found;
+    uint32_t known = sector > highest ? 0 : found; /* ascending addresses need no search */
     while (known > 0 && sectors[known - 1] != sector) known--;
     if (known) continue;
+    if (sector > highest) highest = sector;
     sectors[found++] = sector;
     touch(warp->launch, address, bytes, what);
   }

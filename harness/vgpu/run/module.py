@@ -47,7 +47,7 @@ class LoadedKernel:
     """One `.entry` of a loaded module."""
 
     def __init__(self, module: LoadedModule, function: Function) -> None:
-        frame = Frame(function, module.program)
+        frame = Frame(function, module.program, jit.host())
         self.name = function.name
         self.parameters = tuple(
             Parameter(frame.parameters[p.name], frame.parameter_sizes[p.name]) for p in function.parameters
@@ -78,7 +78,7 @@ class LoadedKernel:
         kept = jit.stored(key)
         if kept is not None:
             return pickle.loads(kept)  # noqa: S301 - the cache is the user's own
-        lowered = lower(self._module.program, self._function, jit.host().native_half)
+        lowered = lower(self._module.program, self._function, jit.host())
         code = _Code(jit.object_code(lowered.ir, jit.host()), lowered.frame_bytes, lowered.sites, lowered.mix,
                      tuple(lowered.frame.symbols))  # fmt: skip
         jit.store(key, pickle.dumps(code))

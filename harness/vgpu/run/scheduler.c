@@ -53,25 +53,20 @@ static void prepare_memory(const vgpu_launch *launch) {
   }
 }
 
-static void prepare_block(vgpu_launch *launch, uint64_t block, vgpu_traffic *traffic) {
-  uint32_t ctaid[3] = {(uint32_t)(block % launch->grid[0]), (uint32_t)(block / launch->grid[0] % launch->grid[1]),
-                       (uint32_t)(block / launch->grid[0] / launch->grid[1])};
+/* What stays the same for all blocks that this worker runs. */
+static void prepare_warps(vgpu_launch *launch, vgpu_traffic *traffic) {
   uint32_t threads = launch->block[0] * launch->block[1] * launch->block[2];
-  if (launch->checked && launch->shared_bytes) memset(mine.shared, POISON, launch->shared_bytes);
   for (uint32_t w = 0; w < launch->warps; w++) {
     vgpu_warp *warp = &mine.warps[w];
-    warp->live = 0;
+    warp->whole = 0;
     for (uint32_t lane = 0; lane < LANES; lane++) {
       uint32_t thread = w * LANES + lane;
       warp->tid_x[lane] = thread % launch->block[0];
       warp->tid_y[lane] = thread / launch->block[0] % launch->block[1];
       warp->tid_z[lane] = thread / launch->block[0] / launch->block[1];
-      warp->pc[lane] = thread < threads ? 0 : UINT32_MAX;
-      if (thread < threads) warp->live |= 1u << lane;
+      if (thread < threads) warp->whole |= 1u << lane;
+      warp->first_pc[lane] = thread < threads ? 0 : UINT32_MAX;
     }
-    memcpy(warp->ctaid, ctaid, sizeof ctaid);
-    warp->waiting = warp->state = warp->done = warp->barrier_threads = 0;
-    warp->barrier = -1;
     warp->index = w;
     warp->launch = launch;
     warp->shared = mine.shared;
@@ -80,6 +75,20 @@ static void prepare_block(vgpu_launch *launch, uint64_t block, vgpu_traffic *tra
     warp->range = mine.ranges;
     warp->executed = mine.executed;
     warp->traffic = traffic;
+  }
+}
+
+static void begin_block(const vgpu_launch *launch, uint64_t block) {
+  uint32_t ctaid[3] = {(uint32_t)(block % launch->grid[0]), (uint32_t)(block / launch->grid[0] % launch->grid[1]),
+                       (uint32_t)(block / launch->grid[0] / launch->grid[1])};
+  if (launch->checked && launch->shared_bytes) memset(mine.shared, POISON, launch->shared_bytes);
+  for (uint32_t w = 0; w < launch->warps; w++) {
+    vgpu_warp *warp = &mine.warps[w];
+    memcpy(warp->pc, warp->first_pc, sizeof warp->pc);
+    memcpy(warp->ctaid, ctaid, sizeof ctaid);
+    warp->live = warp->whole;
+    warp->waiting = warp->state = warp->done = warp->barrier_threads = 0;
+    warp->barrier = -1;
     warp->block = block;
   }
 }
@@ -124,8 +133,8 @@ void vgpu_record_fault(vgpu_warp *warp, vgpu_fault fault, uint32_t lane) {
   record_fault(warp->launch, &fault);
 }
 
-static void run_block(vgpu_launch *launch, uint64_t block, vgpu_traffic *traffic) {
-  prepare_block(launch, block, traffic);
+static void run_block(vgpu_launch *launch, uint64_t block) {
+  begin_block(launch, block);
   for (uint32_t remaining = launch->warps;;) {
     for (uint32_t turn = 0; turn < launch->warps; turn++) {
       vgpu_warp *warp = &mine.warps[launch->reverse ? launch->warps - 1 - turn : turn];
@@ -151,10 +160,11 @@ static void run_block(vgpu_launch *launch, uint64_t block, vgpu_traffic *traffic
 static void run_share(vgpu_launch *launch) {
   vgpu_traffic traffic = {0};
   prepare_memory(launch);
+  prepare_warps(launch, &traffic);
   while (!__atomic_load_n(&launch->failed, __ATOMIC_ACQUIRE)) {
     uint64_t turn = __atomic_fetch_add(&launch->next_block, 1, __ATOMIC_RELAXED);
     if (turn >= launch->blocks) break;
-    run_block(launch, launch->reverse ? launch->blocks - 1 - turn : turn, &traffic);
+    run_block(launch, launch->reverse ? launch->blocks - 1 - turn : turn);
   }
   for (uint32_t block = 0; block < launch->counted_blocks; block++)
     __atomic_fetch_add(&launch->executed[block], mine.executed[block], __ATOMIC_RELAXED);

@@ -52,10 +52,12 @@ typedef struct {
 struct vgpu_warp {
   uint32_t tid_x[32], tid_y[32], tid_z[32];
   uint32_t pc[32];                /* of lanes that wait for their turn; 0xffffffff once a lane has exited */
+  uint32_t first_pc[32];          /* what pc is at the start of a block */
   uint8_t scratch[32 * 16];       /* operands of the access helpers */
   uint64_t addresses[32];
   uint8_t operand_a[32 * 16], operand_b[32 * 16];
   uint32_t ctaid[3];
+  uint32_t whole;                 /* lanes that have a thread */
   uint32_t live, waiting, state, index;
   int32_t barrier;                /* id while the warp stands at a barrier */
   uint32_t barrier_threads;       /* 0: all threads of the block */
@@ -66,7 +68,7 @@ struct vgpu_warp {
   uint64_t *executed;
   vgpu_traffic *traffic;
   uint64_t block;
-  uint8_t padding[24];            /* to a multiple of 64: vectors are loaded aligned */
+  uint8_t padding[16];            /* to a multiple of 64: vectors are loaded aligned */
 };
 
 /* Called by compiled code, through a table so that object code holds no addresses. */

@@ -62,15 +62,11 @@ def _fma(c: Context, scalar: str, packed: int, a: str, b: str, addend: str) -> s
     result could lie on a midpoint between two halves.
     """
     lanes = c.lanes * packed
-    if scalar != "half":
+    if scalar != "half" or c.frame.target.native_half:
         return c.e.intrinsic("fma", scalar, lanes, a, b, addend)
     wide = [c.e.cast("fpext", "half", lanes, value, "double") for value in (a, b, addend)]
     product = c.e.binary("fmul", "double", lanes, wide[0], wide[1])
     return c.e.cast("fptrunc", "double", lanes, c.e.binary("fadd", "double", lanes, product, wide[2]), "half")
-
-
-def _native_half_fma(c: Context, scalar: str, packed: int, a: str, b: str, addend: str) -> str:
-    return c.e.intrinsic("fma", scalar, c.lanes * packed, a, b, addend)
 
 
 def _minimum(name: str) -> Operation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.vgpu.jit.context import INTEGERS, Context
-from harness.vgpu.jit.emitter import LANES, constant_vector, llvm_type
+from harness.vgpu.jit.emitter import LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.frame import SPACES
 from harness.vgpu.jit.rules.move import local_base, shared_base, symbol_address
 from harness.vgpu.jit.rules.rule import Rule
@@ -235,28 +235,77 @@ def _load(c: Context) -> None:
     bits = _active_bits(c)
     site = c.frame.site(shape.space, c.instruction.line)
     path = _branch(c, shape, site, address, lanes, bits)
+    type_ = llvm_type(shape.element, lanes * shape.count)
+    arrivals = []
+    if lanes == LANES and _gathers(c, shape):
+        arrivals.append(_shared_gather(c, shape, address, bits, path))
     mask, lane = _hand_over(c, shape, address, lanes, bits)
     _call_helper(c, "load", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
     scratch = _warp_field(c, "scratch")
     if lanes == 1:
         byte = c.e.binary("mul", "i32", 1, lane, str(shape.bytes))
         scratch = c.e.let(f"getelementptr i8, ptr {scratch}, i32 {byte}")
-    slow_end = c.e.name("end")
-    c.e.do(f"br label %{slow_end}")
-    c.e.label(slow_end)
-    c.e.do(f"br label %{path.join}")
+    arrivals.append(_arrive(c, c.e.load(type_, scratch, shape.bytes), path))
     c.e.label(path.fast)
     direct = c.e.let(f"inttoptr i64 {path.host} to ptr")
-    c.e.do(f"br label %{path.join}")
+    arrivals.append(_arrive(c, c.e.load(type_, direct, shape.bytes), path))
     c.e.label(path.join)
-    pointer = c.e.let(f"phi ptr [ {direct}, %{path.fast} ], [ {scratch}, %{slow_end} ]")
-    _scatter_results(c, d, shape, pointer, lanes)
+    data = c.e.let(f"phi {type_} " + ", ".join(f"[ {value}, %{label} ]" for value, label in arrivals))
+    _spread_results(c, d, shape, data, lanes)
 
 
-def _scatter_results(c: Context, d: Operand, shape: Shape, pointer: str, lanes: int) -> None:
-    """Read contiguous data of all lanes, take vectors apart, and write the registers."""
+def _arrive(c: Context, value: str, path: _Path) -> tuple[str, str]:
+    """End one way of an access at the join; returns the value with the label that it comes from."""
+    label = c.e.name("arrive")
+    c.e.do(f"br label %{label}")
+    c.e.label(label)
+    c.e.do(f"br label %{path.join}")
+    return value, label
+
+
+def _gathers(c: Context, shape: Shape) -> bool:
+    """Whether scattered lanes of shared memory are worth the CPU's gather and scatter instructions."""
+    return c.frame.target.wide_gather and shape.space == "shared" and shape.count == 1 and shape.element in ("i32", "i64")
+
+
+def _shared_lanes(c: Context, shape: Shape, address: str, bits: str) -> tuple[str, str, str]:
+    """Pointers into shared memory, the active lanes, and whether all of them are aligned and in bounds."""
+    size = c.e.load("i32", c.e.field("%launch", offset("vgpu_launch", "shared_bytes")), 4)
+    last = c.e.broadcast("i32", c.e.binary("sub", "i32", 1, size, str(shape.bytes)))
+    vector = llvm_type("i32", LANES)
+    mask = c.e.bitcast("i32", bits, "<32 x i1>")
+    beyond = c.e.let(f"icmp sgt {vector} {address}, {last}")
+    below = c.e.let(f"icmp slt {vector} {address}, {splat('i32', 0, LANES)}")
+    rest = c.e.binary("and", "i32", LANES, address, splat("i32", shape.bytes - 1, LANES))
+    skewed = c.e.let(f"icmp ne {vector} {rest}, {splat('i32', 0, LANES)}")
+    bad = c.e.binary("or", "i1", LANES, c.e.binary("or", "i1", LANES, beyond, below), skewed)
+    bad = c.e.bitcast("<32 x i1>", c.e.binary("and", "i1", LANES, bad, mask), "i32")
+    fine = c.e.let(f"icmp eq i32 {bad}, 0")
+    base = c.e.load("ptr", c.e.field("%warp", offset("vgpu_warp", "shared")), 8)
+    pointers = c.e.let(f"getelementptr i8, ptr {base}, {vector} {address}")
+    return pointers, mask, fine
+
+
+def _shared_gather(c: Context, shape: Shape, address: str, bits: str, path: _Path) -> tuple[str, str]:
+    """Scattered lanes that are in bounds; leaves the emitter where the others go on to the helper."""
+    pointers, mask, fine = _shared_lanes(c, shape, address, bits)
+    direct, helper = c.e.name("gather"), c.e.name("helper")
+    c.e.do(f"br i1 {fine}, label %{direct}, label %{helper}, !prof !1")
+    c.e.label(direct)
+    type_ = llvm_type(shape.element, LANES)
+    name = f"llvm.masked.gather.v{LANES}{shape.element}.v{LANES}p0"
+    c.e.declarations[name] = f"declare {type_} @{name}(<32 x ptr>, i32, <32 x i1>, {type_})"
+    value = c.e.let(
+        f"call {type_} @{name}(<32 x ptr> {pointers}, i32 {shape.bytes}, <32 x i1> {mask}, {type_} zeroinitializer)"
+    )
+    arrival = _arrive(c, value, path)
+    c.e.label(helper)
+    return arrival
+
+
+def _spread_results(c: Context, d: Operand, shape: Shape, data: str, lanes: int) -> None:
+    """Take vectors apart and write the registers."""
     total = lanes * shape.count
-    data = c.e.load(llvm_type(shape.element, total), pointer, shape.bytes)
     targets = d.elements if isinstance(d, Vector) else (d,)
     for position, target in enumerate(targets):
         if isinstance(target, Sink):
@@ -281,7 +330,7 @@ def _load_parameter(c: Context, d: Operand, source: Operand, shape: Shape) -> No
         c.unsupported("a parameter indexed by lane")
     address = _address(c, source, "param", 1)
     pointer = c.e.let(f"inttoptr i64 {address} to ptr")
-    _scatter_results(c, d, shape, pointer, 1)
+    _spread_results(c, d, shape, c.e.load(llvm_type(shape.element, shape.count), pointer, shape.bytes), 1)
 
 
 # --- st -----------------------------------------------------------------------------------------------------------
@@ -299,6 +348,8 @@ def _store(c: Context) -> None:
     site = c.frame.site(shape.space, c.instruction.line)
     path = _branch(c, shape, site, address, LANES, bits)
     type_ = llvm_type(shape.element, LANES * shape.count)
+    if _gathers(c, shape):
+        _shared_scatter(c, shape, data, address, bits, path)
     c.e.store(type_, data, _warp_field(c, "scratch"), 16)
     mask, _ = _hand_over(c, shape, address, LANES, bits)
     _call_helper(c, "store", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
@@ -308,6 +359,20 @@ def _store(c: Context) -> None:
     c.e.store(type_, data, direct, shape.bytes)
     c.e.do(f"br label %{path.join}")
     c.e.label(path.join)
+
+
+def _shared_scatter(c: Context, shape: Shape, data: str, address: str, bits: str, path: _Path) -> None:
+    """Lanes in ascending order, so of several to one address the last wins, as in the helper."""
+    pointers, mask, fine = _shared_lanes(c, shape, address, bits)
+    direct, helper = c.e.name("scatter"), c.e.name("helper")
+    c.e.do(f"br i1 {fine}, label %{direct}, label %{helper}, !prof !1")
+    c.e.label(direct)
+    type_ = llvm_type(shape.element, LANES)
+    name = f"llvm.masked.scatter.v{LANES}{shape.element}.v{LANES}p0"
+    c.e.declarations[name] = f"declare void @{name}({type_}, <32 x ptr>, i32, <32 x i1>)"
+    c.e.do(f"call void @{name}({type_} {data}, <32 x ptr> {pointers}, i32 {shape.bytes}, <32 x i1> {mask})")
+    c.e.do(f"br label %{path.join}")
+    c.e.label(helper)
 
 
 def _gather_operands(c: Context, source: Operand, shape: Shape) -> str:
