@@ -8,7 +8,7 @@ No generator makes neutral values: a bias of zeros or a scale of ones would hide
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.dtypes import Scalar, scalar_named
@@ -59,17 +59,18 @@ class Case:
 
     def randn(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> torch.Tensor:
         """Normally distributed. Activations, biases, and scales too (`mean=1, std=0.1`)."""
-        return self._place(self._generator().standard_normal(shape, dtype="float32"), std, mean)
+        return self._place(self._generator().standard_normal, shape, std, mean)
 
     def rand(self, *shape: int, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
         """Uniform from low to high."""
-        return self._place(self._generator().random(shape, dtype="float32"), high - low, low)
+        return self._place(self._generator().random, shape, high - low, low)
 
     def randint(self, *shape: int, low: int, high: int) -> torch.Tensor:
         """Whole numbers from low to high - 1, int64."""
         import torch
 
-        return torch.from_numpy(self._generator().integers(low, high, shape)).to(self._device)
+        drawn = self._generator().integers(low, high, shape)
+        return torch.tensor(drawn, device=self._device)
 
     def lengths(self) -> torch.Tensor:
         """Valid tokens of each sequence, from 1 to seq, int64 [batch]; the first sequence is three quarters full."""
@@ -97,11 +98,16 @@ class Case:
         digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
         return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
 
-    def _place(self, values: np.ndarray, scale: float, offset: float) -> torch.Tensor:
-        """values * scale + offset in FP32, then rounded and moved. NumPy draws alike on every CPU; torch does not."""
+    def _place(self, draw: Callable[..., Any], shape: tuple[int, ...], scale: float, offset: float) -> torch.Tensor:
+        """draw() * scale + offset in FP32, then rounded and moved.
+
+        NumPy draws alike on every CPU, torch does not. Torch allocates, since NumPy's memory is less aligned than a
+        GPU's and kernels choose wide accesses by alignment.
+        """
         import torch
 
-        tensor = torch.from_numpy(values)
+        tensor = torch.empty(shape)
+        draw(out=tensor.numpy(), dtype="float32")
         if scale != 1.0:
             tensor.mul_(scale)
         if offset != 0.0:

@@ -164,7 +164,7 @@ def _print(run: Run, console: Console) -> None:
     from harness.results.explain import explain
 
     for table in report("terminal").tables(run):
-        console.print(table, "", sep="\n")
+        console.print(table)
     for result in run.results:
         if not result.verdict.passed:
             console.print(explain(result), "", sep="\n", markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """Runs cases: equality first, then, where it holds and times were asked for, a profile of each variant.
 
-In: suites with their cases, and the open device. Out: a `CaseResult` a case, whatever goes wrong in others, and a `Run`.
+In: suites with their cases, and the open device. Out: a `CaseResult` for each, whatever goes
+wrong in others, and a `Run`.
 """
 
 from __future__ import annotations
@@ -53,12 +54,15 @@ def run_case(suite: Suite, case: Case, device: Device, *, profiles: bool) -> Cas
     reference = fused = None
     try:
         verdict = check(suite, case, device)
-        if verdict.passed and profiles:
-            reference, fused = _profiles(suite, case, device)
-            verdict = _with_launches(verdict, suite, case, fused.launches)
+        if verdict.passed and (profiles or _countable(suite, device)):
+            inputs = suite.inputs(case, device.torch)
+            counted = _profile(suite.fused, inputs, f"{case!r} fused", device)
+            verdict = _with_launches(verdict, suite, case, counted.launches)
+            if profiles:
+                reference, fused = _profile(suite.reference, inputs, f"{case!r} reference", device), counted
     except FuseproofError as error:
         verdict = failure(str(error))
-    except Exception as error:  # noqa: BLE001 (suites and references are anybody's code)
+    except Exception as error:
         verdict = failure(f"{type(error).__name__}: {error}")
     return CaseResult(
         suite=suite.name,
@@ -72,15 +76,16 @@ def run_case(suite: Suite, case: Case, device: Device, *, profiles: bool) -> Cas
     )
 
 
-def _profiles(suite: Suite, case: Case, device: Device) -> tuple[Profile, Profile]:
-    """Launches and times of reference and fused function, each in its own NVTX range."""
+def _countable(suite: Suite, device: Device) -> bool:
+    """Whether launches are counted where no times were asked for: on the vgpu, where one more run does it."""
+    return suite.launches is not None and device.vgpu is not None
+
+
+def _profile(function: Callable[..., Any], inputs: tuple[Any, ...], name: str, device: Device) -> Profile:
+    """Launches and times of one variant in its own NVTX range."""
     from harness.timing import profile
 
-    inputs = suite.inputs(case, device.torch)
-    return (
-        profile(suite.reference, inputs, name=f"{case!r} reference", device=device),
-        profile(suite.fused, inputs, name=f"{case!r} fused", device=device),
-    )
+    return profile(function, inputs, name=name, device=device)
 
 
 def _with_launches(verdict: Verdict, suite: Suite, case: Case, launches: int) -> Verdict:

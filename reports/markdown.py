@@ -22,8 +22,8 @@ def write(run: Run, folder: Path) -> Path:
 def render(run: Run) -> str:
     """A heading and a table a suite, then the failures and the environment."""
     parts = ["# Fused kernels against their references\n", _source(run)]
-    for suite, results in rows.suites(run):
-        parts += [f"## {rows.title(run, suite)}\n", _table(results), f"{rows.footer(results)}.\n"]
+    for results in rows.suites(run):
+        parts += [f"## {rows.title(run, results)}\n", _table(results), f"{rows.footer(results)}.\n"]
     if failed := [result for result in run.results if not result.verdict.passed]:
         parts += ["## Failures\n", "".join(f"- `{r.id}`: {r.verdict.reason.partition(chr(10))[0]}\n" for r in failed)]
     parts += ["## Environment\n", "".join(f"- {name}: {value}\n" for name, value in sorted(run.environment.items()))]

@@ -26,18 +26,19 @@ class Column:
     needs_profile: bool = True
 
 
-def suites(run: Run) -> list[tuple[str, list[CaseResult]]]:
+def suites(run: Run) -> list[list[CaseResult]]:
     """Results by suite, in the order of their first appearance."""
     by_suite: dict[str, list[CaseResult]] = {}
     for result in run.results:
         by_suite.setdefault(result.suite, []).append(result)
-    return list(by_suite.items())
+    return list(by_suite.values())
 
 
-def title(run: Run, suite: str) -> str:
+def title(run: Run, results: list[CaseResult]) -> str:
     """What a table must say: suite, device, seed, and whether its times are measured or modelled."""
-    seeds = sorted({result.seed for result in run.results if result.suite == suite})
-    return f"{suite} on {run.device}, {run.device_name}, seed {', '.join(map(str, seeds))}, times {run.source}"
+    seeds = ", ".join(str(seed) for seed in sorted({result.seed for result in results}))
+    timed = f", times {run.source}" if any(result.fused for result in results) else ""
+    return f"{results[0].suite} on {run.device}, {run.device_name}, seed {seeds}{timed}"
 
 
 def columns(results: Iterable[CaseResult]) -> list[Column]:

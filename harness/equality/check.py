@@ -47,7 +47,7 @@ def check(suite: Suite, case: Case, device: Device) -> Verdict:
         return failure(str(seen), _mismatch(seen, naive, oracle))
     except FuseproofError as error:
         return failure(str(error))
-    except Exception as error:  # noqa: BLE001 (any code may stand here)
+    except Exception as error:
         return failure(f"the fused function raised {type(error).__name__}: {error} ({_place(error)})")
 
 
