@@ -67,7 +67,8 @@ def _dropout(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence[L
 
 def _with_mask(dropped: Launch, mask: Launch) -> Kernel:
     """The kernel that writes the result, with the traffic of the mask added."""
-    assert isinstance(dropped, Kernel) and isinstance(mask, Kernel)
+    assert isinstance(dropped, Kernel)
+    assert isinstance(mask, Kernel)
     return replace(dropped, name="fused_dropout_kernel_vec", traffic=dropped.traffic + mask.traffic)
 
 

@@ -54,10 +54,8 @@ def traffic_of(
     elements, item = prod(shape), tensor.element_size()
     requests = ceil(elements / (WARP * vector))
     step = steps[0] if steps else 1
-    if step == 0:
-        sectors = requests  # one value for the whole warp
-    else:
-        sectors = ceil(elements * min(SECTOR_BYTES, abs(step) * item) / SECTOR_BYTES)
+    touched = elements * min(SECTOR_BYTES, abs(step) * item)
+    sectors = ceil(touched / SECTOR_BYTES) if step else requests  # a broadcast value is one sector for the warp
     unique = prod(size for size, stride in zip(shape, steps, strict=True) if stride != 0) * item
     if written:
         return Traffic(dram_write=unique, sectors_written=sectors, store_requests=requests)

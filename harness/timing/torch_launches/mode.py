@@ -1,7 +1,7 @@
 """Records torch operators on CPU tensors as the launches that PyTorch's CUDA backend would make of them.
 
-In: torch code run inside `with torch_launches(clock)`. Out: activities on the clock. Nothing is counted twice: operators
-are seen once, after composite ones are decomposed; kernels that PyCUDA launches never pass here.
+In: torch code run inside `with torch_launches(clock)`. Out: activities on the clock. Nothing is counted twice:
+operators are seen once, after composite ones are decomposed; kernels that PyCUDA launches never pass here.
 """
 
 from __future__ import annotations

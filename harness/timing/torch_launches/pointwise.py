@@ -45,6 +45,7 @@ FUNCTORS = _functors(
     ("pow", "pow_tensor_scalar_kernel_impl", _CUDA + "PowKernel.cu", 2, 0),
     ("maximum minimum", "maximum_kernel_cuda", _CUDA + "MaxMinElementwiseKernel.cu"),
     ("eq ne", "CompareEqFunctor", _CUDA + "CompareEQKernel.cu"),
+    ("isnan", "CompareEqFunctor", "aten/src/ATen/native/TensorCompare.cpp"),
     ("lt le gt ge", "CompareFunctor", _CUDA + "CompareKernels.cu"),
     ("logical_and logical_or logical_xor", "logical_and_kernel_cuda", _CUDA + "BinaryLogicalOpsKernels.cu"),
     ("bitwise_and bitwise_or bitwise_xor", "BitwiseAndFunctor", _CUDA + "BinaryBitwiseOpsKernels.cu"),
