@@ -15,6 +15,7 @@ import llvmlite.binding as llvm
 
 from harness.vgpu.jit.frame import Target
 from harness.vgpu.native import cache_directory, publish
+from harness.vgpu.run.native import LAYOUT
 
 OPTIMISATION = 2
 _lock = threading.Lock()
@@ -50,19 +51,21 @@ def _linker() -> llvm.LLJIT:
     return llvm.create_lljit_compiler()
 
 
-@cache
-def _own_version() -> bytes:
-    """The hash of everything that decides what code comes out: this package's sources and LLVM."""
-    digest = hashlib.sha256(f"{llvmlite.__version__} {llvm.llvm_version_info}".encode())
-    package = Path(__file__).parent
-    for path in sorted([*package.rglob("*.py"), *(package.parent / "run").glob("*.h")]):
+def _hash_of_this_compiler() -> bytes:
+    """The hash of everything that decides what code comes out: this package's sources, the layouts and LLVM."""
+    digest = hashlib.sha256(f"{llvmlite.__version__} {llvm.llvm_version_info} {LAYOUT}".encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.digest()
 
 
+# taken at import, so that a process whose sources change on disk does not store its old code under the new name
+_VERSION = _hash_of_this_compiler()
+
+
 def cache_key(*parts: str, target: Target) -> str:
     """Names object code by what went into it."""
-    digest = hashlib.sha256(_own_version())
+    digest = hashlib.sha256(_VERSION)
     for part in (*parts, target.cpu, target.features):
         digest.update(part.encode())
         digest.update(b"\\0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import threading
+import weakref
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -190,6 +191,8 @@ class LoadedModule:
         self.kernels: dict[str, LoadedKernel] = {}
         self.variables: dict[str, tuple[int, int]] = {}
         self._memory: list[Any] = []
+        self._placed: list[int] = []
+        self._release = weakref.finalize(self, _forget, self._placed, self._memory)
         for variable in program.variables.values():
             if variable.space in ("global", "const"):
                 self._place(variable)
@@ -208,6 +211,7 @@ class LoadedModule:
         self._memory.append(memory)
         self.variables[variable.name] = (address, variable.size)
         table.add(address, variable.size, f"variable {variable.name} of {self.program.name}")
+        self._placed.append(address)
 
     def _initialise(self, variable: Variable) -> None:
         address, _ = self.variables[variable.name]
@@ -228,11 +232,15 @@ class LoadedModule:
             ffi.memmove(ffi.cast("uint8_t *", address + index * size), pattern, size)
 
     def unload(self) -> None:
-        """Give the variables' memory back."""
-        for address, _ in self.variables.values():
-            table.remove(address)
+        """Give the variables' memory back; also happens when nothing refers to the module any more."""
+        self._release()
         self.variables.clear()
-        self._memory.clear()
+
+
+def _forget(addresses: list[int], memory: list[Any]) -> None:
+    for address in addresses:
+        table.remove(address)
+    memory.clear()
 
 
 def load(ptx: str, name: str = "<ptx>") -> LoadedModule:

@@ -13,8 +13,10 @@ from harness.vgpu.native import shared_library
 _HERE = Path(__file__).parent
 _HEADER = _HERE / "scheduler.h"
 
+LAYOUT = _HEADER.read_text()  # decides what compiled code looks like
+
 ffi = cffi.FFI()
-ffi.cdef(_HEADER.read_text())
+ffi.cdef(LAYOUT)
 
 
 @cache
