@@ -15,7 +15,6 @@ from harness.vgpu.driver.images import Image
 from harness.vgpu.driver.state import driver
 from harness.vgpu.errors import VgpuError
 from harness.vgpu.gpus import Gpu
-from harness.vgpu.run.allocations import table
 from harness.vgpu.run.module import LoadedModule, load
 
 _INFO_LOG, _INFO_LOG_SIZE, _ERROR_LOG, _ERROR_LOG_SIZE = 3, 4, 5, 6  # CUjit_option
@@ -36,9 +35,7 @@ class Module:
 
     def unload(self) -> None:
         """Forget the variables and the functions' handles."""
-        for address, size in self.loaded.variables.values():
-            if size and table.find(address):
-                table.remove(address)
+        self.loaded.unload()
         for handle in self.functions.values():
             handles.table.remove(handle, object)
         self.functions.clear()
