@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.vgpu.driver import devices, handles
-from harness.vgpu.driver import entry as border
-from harness.vgpu.driver.entry import Needs, entry
+from harness.vgpu.driver.entry import Needs, entry, require_context
 from harness.vgpu.driver.errors import DriverError, Result
 from harness.vgpu.driver.state import driver
 
@@ -55,7 +54,7 @@ def current() -> Context:
     return context
 
 
-border.has_context = current
+require_context.append(current)
 
 
 def create(flags: int) -> Context:

@@ -112,7 +112,7 @@ class Side:
         return self.start + z * self.slice + y * self.pitch
 
 
-def copy_box(parameters, call: str, stream: int = 0) -> None:  # type: ignore[no-untyped-def]
+def copy_box(parameters, call: str, stream: int = 0) -> None:
     """Copy what a CUDA_MEMCPY2D or CUDA_MEMCPY3D describes."""
     width, height, depth = parameters.WidthInBytes, parameters.Height, getattr(parameters, "Depth", 1)
     source, destination = _side(parameters, "src"), _side(parameters, "dst")
@@ -129,7 +129,7 @@ def copy_box(parameters, call: str, stream: int = 0) -> None:  # type: ignore[no
     _on_clock(way, width * height * depth, call, order)
 
 
-def _side(parameters, prefix: str) -> Side:  # type: ignore[no-untyped-def]
+def _side(parameters, prefix: str) -> Side:
     def field(name: str) -> int:
         return int(getattr(parameters, prefix + name, 0))
 

@@ -56,10 +56,10 @@ class _Border:
 
 table: dict[str, Callable[..., int]] = {}
 border = _Border()
-has_context: Callable[[], object] = lambda: None  # set by contexts; raises where no context is current
+require_context: list[Callable[[], object]] = []  # filled by contexts: raises where no context is current
 
 
-def entry(function: Function | None = None, *, needs: Needs = Needs.CONTEXT, also: str = "", clean_up: bool = False):  # type: ignore[no-untyped-def]
+def entry(function: Function | None = None, *, needs: Needs = Needs.CONTEXT, also: str = "", clean_up: bool = False):
     """Export a function under its own name (and `also` under another); `clean_up` calls may be deferred."""
     if function is None:
         return partial(entry, needs=needs, also=also, clean_up=clean_up)
@@ -83,7 +83,8 @@ def _guarded(name: str, function: Function, needs: Needs, arguments: tuple[objec
         if needs is not Needs.NOTHING and not driver.started:
             raise DriverError(Result.NOT_INITIALIZED, "the driver is not started: call cuInit first")
         if needs is Needs.CONTEXT:
-            has_context()
+            for require in require_context:
+                require()
         result = int(function(*arguments) or Result.SUCCESS)
     except VgpuError as error:
         reports.failed(name, error.code, str(error))

@@ -44,8 +44,8 @@ def define() -> None:
         library.ffi.def_extern(name=name, error=int(Result.UNKNOWN))(function)
 
 
-def _procedure_lookup(library):  # type: ignore[no-untyped-def]
-    def cuGetProcAddress_v2(symbol, pfn, cudaVersion, flags, symbolStatus) -> None:  # type: ignore[no-untyped-def]
+def _procedure_lookup(library):
+    def cuGetProcAddress_v2(symbol, pfn, cudaVersion, flags, symbolStatus) -> None:
         wanted = ctypes.string_at(symbol).decode()
         suffixes = next(suffixes for release, suffixes in _SUFFIXES.items() if cudaVersion >= release)
         known = [wanted + suffix for suffix in suffixes if wanted + suffix in prototypes.functions()]

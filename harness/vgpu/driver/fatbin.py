@@ -73,7 +73,7 @@ def _zstd() -> Callable[[bytes], bytes]:
     try:
         from compression import zstd  # type: ignore[import-not-found]
 
-        return zstd.decompress  # type: ignore[no-any-return]
+        return zstd.decompress
     except ImportError:
         pass
     try:

@@ -115,7 +115,8 @@ def cuFuncSetAttribute(hfunc, attrib, value):
     if attrib == _MAX_DYNAMIC_SHARED:
         most = driver.gpu.shared_per_block_optin - function.static_shared
         if not 0 <= value <= most:
-            message = f"{function.kernel.name}: {value} bytes of dynamic shared memory, at most {most} fit on {driver.gpu.full_name}"
+            wanted = f"{function.kernel.name}: {value} bytes of dynamic shared memory"
+            message = f"{wanted}, at most {most} fit on {driver.gpu.full_name}"
             raise DriverError(Result.INVALID_VALUE, message)
         function.dynamic_limit = value
     elif attrib == _CARVEOUT:

@@ -68,7 +68,7 @@ def _check(function: Function, grid: Extent, block: Extent, dynamic_shared: int)
         )
 
 
-def _from_pointers(function: Function, pointers) -> bytes:  # type: ignore[no-untyped-def]
+def _from_pointers(function: Function, pointers) -> bytes:
     """The parameter buffer from one pointer a parameter."""
     buffer = bytearray(function.kernel.parameter_bytes)
     for index, parameter in enumerate(function.kernel.parameters):
@@ -79,7 +79,7 @@ def _from_pointers(function: Function, pointers) -> bytes:  # type: ignore[no-un
     return bytes(buffer)
 
 
-def _from_buffer(function: Function, extra) -> bytes:  # type: ignore[no-untyped-def]
+def _from_buffer(function: Function, extra) -> bytes:
     """The parameter buffer from the list that `extra` points at."""
     options, index = {}, 0
     while extra[index] != _END:

@@ -16,6 +16,7 @@ from harness.vgpu.driver.contexts import Context
 from harness.vgpu.driver.entry import Needs, border, entry
 from harness.vgpu.driver.errors import DriverError, Result
 from harness.vgpu.driver.state import driver
+from harness.vgpu.errors import VgpuError
 from harness.vgpu.run.allocations import Allocation, table
 
 ALIGNMENT = 256  # of cuMemAlloc: CUDA C++ Programming Guide, "Device Memory Accesses"
@@ -127,9 +128,7 @@ def register(address: int, size: int, label: str) -> None:
         if known and address + size <= known.address + known.size:
             known.count += 1
             return
-        _refuse_overlap(address, size, label)
-        table.add(address, size, label)
-        registered[address] = Registration(address, size)
+        _list(address, size, label)
 
 
 def unregister(address: int) -> None:
@@ -145,11 +144,13 @@ def unregister(address: int) -> None:
             table.remove(known.address)
 
 
-def _refuse_overlap(address: int, size: int, label: str) -> None:
-    for other in (table.find(address), table.find(address + size - 1), table.nearest(address + size // 2)):
-        if other and other.address < address + size and address < other.end:
-            message = f"{label} ({size} bytes at {address:#x}) overlaps {other.label} ({other.size} bytes at {other.address:#x})"
-            raise DriverError(Result.HOST_MEMORY_ALREADY_REGISTERED, message)
+def _list(address: int, size: int, label: str) -> None:
+    """Put registered memory into the table; it may touch nothing that is there."""
+    try:
+        table.add(address, size, label)
+    except VgpuError as overlap:
+        raise DriverError(Result.HOST_MEMORY_ALREADY_REGISTERED, str(overlap)) from overlap
+    registered[address] = Registration(address, size)
 
 
 def span(address: int, size: int) -> Allocation:
@@ -273,9 +274,7 @@ def cuMemHostGetDevicePointer_v2(pdptr, p, Flags):
 def cuMemHostRegister_v2(p, bytesize, Flags):
     if not p or not bytesize:
         raise DriverError(Result.INVALID_VALUE, f"cannot register {bytesize} bytes at {p:#x}")
-    label = f"cuMemHostRegister {p:#x}"
-    _refuse_overlap(p, bytesize, label)
-    register(p, bytesize, label)
+    _list(p, bytesize, "cuMemHostRegister")
 
 
 @entry(clean_up=True)

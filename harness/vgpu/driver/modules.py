@@ -102,7 +102,7 @@ def cuModuleLoadDataEx(module, image, numOptions, options, optionValues):
     return Result.SUCCESS
 
 
-def _write_logs(log: dict[int, int], values, error: str) -> bool:  # type: ignore[no-untyped-def]
+def _write_logs(log: dict[int, int], values, error: str) -> bool:
     """Fill the log buffers that a caller passed, and their sizes; whether there is one for errors."""
     for buffer, size, message in ((_INFO_LOG, _INFO_LOG_SIZE, ""), (_ERROR_LOG, _ERROR_LOG_SIZE, error)):
         if buffer in log and size in log:

@@ -1,1 +1,1 @@
-"""libcuda.so.1: the C library that programs load in place of NVIDIA's; each of its functions calls the driver in Python."""
+"""libcuda.so.1: the C library that programs load in place of NVIDIA's; its functions call the driver in Python."""
