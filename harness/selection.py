@@ -13,7 +13,7 @@ from harness.case import Case
 from harness.errors import FuseproofError
 from harness.run import Job
 from harness.suite import Suite
-from harness.sweep import AxisValue, parse_values
+from harness.sweep import AxisValue, axis_values, parse_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,11 @@ def select(
     keyword: str = "",
 ) -> Selection:
     """From the options' texts: comma lists, and NAME=VALUES for further axes."""
-    axes = {name: parse_values(text) for name, text in (("batch", batch), ("seq", seq), ("dtype", dtype)) if text}
+    texts = {name: text for name, text in (("batch", batch), ("seq", seq), ("dtype", dtype)) if text}
     for text in axis:
         name, equals, values = text.partition("=")
         if not equals:
             raise FuseproofError(f"--axis takes NAME=VALUES, such as hidden=768,1021, not {text!r}")
-        axes[name.strip()] = parse_values(values)
+        texts[name.strip()] = values
+    axes = {name: axis_values(name, parse_values(text)) for name, text in texts.items()}
     return Selection(axes, seed, quick, keyword)

@@ -36,7 +36,7 @@ class Sweep:
         **axes: AxisValue | Sequence[AxisValue],
     ) -> None:
         given = {"dtype": dtype, "batch": batch, "seq": seq, **axes}
-        part = {name: _values(name, values) for name, values in given.items() if values is not None}
+        part = {name: axis_values(name, values) for name, values in given.items() if values is not None}
         self._parts: tuple[dict[str, tuple[AxisValue, ...]], ...] = (part,)
 
     def __add__(self, other: Sweep) -> Sweep:
@@ -62,7 +62,7 @@ class Sweep:
 
     def override(self, values: Mapping[str, Sequence[AxisValue]]) -> Sweep:
         """The same sweep with other values on the axes named; axes that it does not have are left out."""
-        checked = {name: _values(name, wanted) for name, wanted in values.items()}
+        checked = {name: axis_values(name, wanted) for name, wanted in values.items()}
         return _of([{name: checked.get(name, own) for name, own in part.items()} for part in self._parts])
 
     def quick(self) -> Sweep:
@@ -85,17 +85,18 @@ def parse_values(text: str) -> tuple[AxisValue, ...]:
     return tuple(int(word) if word.isdecimal() else word for word in words)
 
 
-def _of(parts: Sequence[dict[str, tuple[AxisValue, ...]]]) -> Sweep:
-    sweep = Sweep()
-    sweep._parts = tuple(parts)
-    return sweep
-
-
-def _values(name: str, values: AxisValue | Sequence[AxisValue]) -> tuple[AxisValue, ...]:
+def axis_values(name: str, values: AxisValue | Sequence[AxisValue]) -> tuple[AxisValue, ...]:
+    """The values of an axis, one or several, each of a kind that the axis takes."""
     listed = (values,) if isinstance(values, int | str) else tuple(values)
     if not listed:
         raise FuseproofError(f"axis {name!r} of a sweep has no values")
     return tuple(_value(name, value) for value in listed)
+
+
+def _of(parts: Sequence[dict[str, tuple[AxisValue, ...]]]) -> Sweep:
+    sweep = Sweep()
+    sweep._parts = tuple(parts)
+    return sweep
 
 
 def _value(name: str, value: AxisValue) -> AxisValue:
