@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.timeline.names import readable
 from harness.vgpu.activity import Activity, Kind
 
 
@@ -46,7 +47,7 @@ def from_activities(activities: Iterable[Activity]) -> list[Operation]:
     return [
         Operation(
             kind=activity.kind,
-            name=activity.name,
+            name=readable(activity.name),
             start=activity.start,
             end=activity.end,
             stream=activity.stream,

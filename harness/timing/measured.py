@@ -64,17 +64,23 @@ def timed(function: Callable[..., Any], inputs: Sequence[Any], flush: Callable[[
 
 
 def traced(function: Callable[..., Any], inputs: Sequence[Any], name: str) -> list[Operation]:
-    """The operations that one run inside region(name) launches."""
+    """The operations that one run inside region(name) launches; a first trace starts CUPTI up and is thrown away."""
+    _recorded(function, inputs, name)
+    profiler = _recorded(function, inputs, name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        profiler.export_chrome_trace(str(path))
+        return operations_of(kineto.load(path), name)
+
+
+def _recorded(function: Callable[..., Any], inputs: Sequence[Any], name: str) -> torch.profiler.profile:
     kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
     torch.cuda.synchronize()
     with torch.profiler.profile(activities=kinds) as profiler:
         with region(name):
             function(*inputs)
         torch.cuda.synchronize()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trace.json"
-        profiler.export_chrome_trace(str(path))
-        return operations_of(kineto.load(path), name)
+    return profiler
 
 
 def operations_of(trace: kineto.Trace, name: str) -> list[Operation]:
