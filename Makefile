@@ -16,6 +16,7 @@ DONE := .venv/set-up-$(KEY)
 setup: $(DONE)
 
 $(DONE):
+	@command -v $(PYTHON) >/dev/null || { echo "there is no $(PYTHON): install Python 3.10 or newer"; exit 1; }
 	@$(PYTHON) .ci/setup.py $@
 
 bench: $(DONE)

@@ -90,7 +90,7 @@ def pip(what, arguments, environment=None):
     settings = dict(environment or os.environ, PIP_CONSTRAINT=CONSTRAINTS, PIP_BUILD_CONSTRAINT=CONSTRAINTS)
     settings["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     try:
-        run(what, [PYTHON, "-m", "pip", "install", "--progress-bar", "off", *arguments], settings)
+        run(what, [PYTHON, "-m", "pip", "install", "--progress-bar", "off"] + arguments, settings)
     except Stop:
         if not reachable("pypi.org") and not os.environ.get("PIP_INDEX_URL"):
             raise Stop(
@@ -147,7 +147,7 @@ def install():
     say("libcuda.so.1")
     make_link_folder()
     say("PyTorch")
-    pip("PyTorch", ["torch", *torch_index()])
+    pip("PyTorch", ["torch"] + torch_index())
     say("PyCUDA (built from source the first time) and the rest")
     pip("PyCUDA and the other packages", ["--editable", ".[dev]"], pycuda_environment())
     if subprocess.run([PYTHON, "-c", TRY_PYCUDA], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
