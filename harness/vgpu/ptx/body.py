@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from harness.vgpu.ptx import declarations, flow
 from harness.vgpu.ptx.names import Names
@@ -26,6 +27,8 @@ from harness.vgpu.ptx.program import (
 from harness.vgpu.ptx.tokens import END, Cursor, is_name
 
 _COMPONENTS = "xyzw"
+
+Place: TypeAlias = tuple[str, str, str]  # file number, line and column of a `.loc`
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ class Body:
     _uses: list[_LabelUse] = field(default_factory=list)
     _tables: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)  # targets: name, scope, line
     _source: SourceLine | None = None
-    _sources: dict[tuple[str, str], SourceLine | None] = field(default_factory=dict)
+    _sources: dict[tuple[Place, SourceLine | None], SourceLine | None] = field(default_factory=dict)
+    _lines_at: dict[Place, SourceLine | None] = field(default_factory=dict)
     _heads: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def read(self) -> None:
@@ -221,22 +225,31 @@ class Body:
     def _loc(self) -> None:
         """`.loc file line column[, function_name label[+n], inlined_at file line column]`."""
         cursor, texts, at = self.cursor, self.cursor.texts, self.cursor.at
-        file, line = texts[at + 1], texts[at + 2]
-        if not (file.isdecimal() and line.isdecimal() and texts[at + 3].isdecimal()):
+        place = texts[at + 1], texts[at + 2], texts[at + 3]
+        if not all(text.isdecimal() for text in place):
             cursor.fail("'.loc' needs a file, a line and a column")
         at += 4
+        caller = None
         if texts[at] == "," and texts[at + 1] == "function_name":
             at += 5 if texts[at + 3] == "+" else 3
             if texts[at] != "," or texts[at + 1] != "inlined_at":
                 cursor.fail("'.loc' needs 'inlined_at' behind a function's name")
+            caller = texts[at + 2], texts[at + 3], texts[at + 4]
+            if not all(text.isdecimal() for text in caller):
+                cursor.fail("'inlined_at' needs a file, a line and a column")
             at += 5
         cursor.at = at
-        key = file, line
+        # the caller's own line, given just before, tells where the caller is inlined in turn
+        outer = self._lines_at.get(caller) or self._source_line(caller, None) if caller else None
+        self._source = self._lines_at[place] = self._source_line(place, outer)
+
+    def _source_line(self, place: Place, inlined_at: SourceLine | None) -> SourceLine | None:
+        key = place, inlined_at
         if key not in self._sources:
-            path = self.files.get(int(file))
-            # Line 0 is the compiler's word for "no line".
-            self._sources[key] = SourceLine(path, int(line)) if path and int(line) else None
-        self._source = self._sources[key]
+            path, line = self.files.get(int(place[0])), int(place[1])
+            # line 0 is the compiler's word for "no line"
+            self._sources[key] = SourceLine(path, line, inlined_at) if path and line else None
+        return self._sources[key]
 
     def _registers(self) -> None:
         names = self.names

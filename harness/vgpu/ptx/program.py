@@ -150,10 +150,16 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """Where in the CUDA source an instruction comes from (`.loc`; the innermost inlined line)."""
+    """Where in the CUDA source an instruction comes from (`.loc`): its own line, and the line that inlined it."""
 
     file: str
     line: int
+    inlined_at: SourceLine | None = None
+
+    @property
+    def outermost(self) -> SourceLine:
+        """The line of the kernel itself, whatever was inlined there."""
+        return self.inlined_at.outermost if self.inlined_at else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,5 +56,5 @@ def _source_line(function: Function, line: int) -> SourceLine | None:
     for block in function.blocks:
         for instruction in block.instructions:
             if instruction.line == line:
-                return instruction.source
+                return instruction.source and instruction.source.outermost
     return None

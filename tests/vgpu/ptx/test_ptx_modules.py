@@ -88,7 +88,7 @@ LINES = """
 
 def test_an_instruction_keeps_the_innermost_line_of_the_source(module: Parse) -> None:
     found = module(LINES).functions
-    assert [i.source for i in found["k"].blocks[0].instructions] == [
+    assert [i.source and SourceLine(i.source.file, i.source.line) for i in found["k"].blocks[0].instructions] == [
         None,
         SourceLine("/a/kernel.cu", 7),
         SourceLine('/a/it\'s "quoted".cuh', 42),
@@ -98,6 +98,28 @@ def test_an_instruction_keeps_the_innermost_line_of_the_source(module: Parse) ->
     ]
     assert found["l"].blocks[0].instructions[0].source is None
     assert [i.line for i in found["k"].blocks[0].instructions] == [7, 9, 11, 13, 15, 17]
+
+
+def test_a_line_that_was_inlined_knows_the_chain_up_to_the_kernel(module: Parse) -> None:
+    text = """
+.entry k() {
+    .loc 1 52 9
+    .loc 2 4690 51, function_name $a, inlined_at 1 52 9
+    .loc 3 549 1, function_name $b, inlined_at 2 4690 51
+    membar.gl;
+    .loc 1 60 9
+    .loc 2 4690 51, function_name $a, inlined_at 1 60 9
+    ret;
+}
+.file 1 "k.cu"
+.file 2 "a.cuh"
+.file 3 "b.cuh"
+"""
+    fence, ret = (i for block in module(text).functions["k"].blocks for i in block.instructions)
+    assert fence.source == SourceLine("b.cuh", 549, SourceLine("a.cuh", 4690, SourceLine("k.cu", 52)))
+    assert fence.source.outermost == SourceLine("k.cu", 52)
+    assert ret.source is not None
+    assert ret.source.outermost == SourceLine("k.cu", 60)
 
 
 # --- anything that is no PTX is refused in words -----------------------------------------------
