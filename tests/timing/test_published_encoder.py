@@ -25,7 +25,7 @@ HALF = {
     (32, 128): 18.61, (64, 32): 12.01, (64, 64): 17.72, (64, 128): 35.18, (128, 32): 17.35, (128, 64): 33.05,
     (128, 128): 67.42,
 }  # fmt: skip
-ROWS = [(dtype, *size, time) for dtype, times in ((torch.float32, FLOAT), (torch.float16, HALF)) for size, time in times.items()]  # fmt: skip  # noqa: E501
+ROWS = [(dtype, *size, time) for dtype, times in ((torch.float32, FLOAT), (torch.float16, HALF)) for size, time in times.items()]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
