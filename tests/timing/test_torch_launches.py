@@ -206,6 +206,12 @@ def test_fills_and_concatenations_are_one_kernel(function):
     assert len(launched(function, torch.zeros(4, 4))) == 1
 
 
+def test_masked_fill_with_a_tensor_makes_the_host_read_it():
+    x, mask = torch.zeros(8, 8), torch.ones(8, 8, dtype=torch.bool)
+    copy, _ = names(lambda value: x.masked_fill_(mask, value), torch.tensor(1.0))
+    assert copy == "Memcpy DtoH"
+
+
 def test_reading_a_scalar_copies_it_and_waits():
     clock = Clock(gpus.load("T4"), hosts.load())
     x = torch.ones(8)

@@ -88,8 +88,11 @@ def _fill(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
 
 
 def _masked_fill_in_place(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    """One kernel; a value that is a tensor is read by the host first (masked_fill__cuda)."""
     functor = pointwise.Functor("masked_fill_kernel", _CUDA + "Indexing.cu")
-    return pointwise.kernel(functor, call.output, [call["self"], call["mask"]], gpu)
+    value = call["value"]
+    read = [Copy("D2H", value.element_size(), waits=True)] if isinstance(value, torch.Tensor) else []
+    return [*read, *pointwise.kernel(functor, call.output, [call["self"], call["mask"]], gpu)]
 
 
 def _masked_fill(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
