@@ -26,7 +26,7 @@ class OperandError(FuseproofError):
 
 @dataclass(frozen=True, slots=True)
 class RowBlock:
-    """The block that shares one row: its threads, and the vectors that each of them holds (0: too long to hold)."""
+    """Threads that share one row, and the vectors that each of them holds (0: too long to hold)."""
 
     threads: int
     items: int
@@ -68,12 +68,12 @@ def tiles(rows: int, vectors: int) -> dict[str, tuple[int, int]]:
 
 
 def row_block(vectors: int, width: int) -> RowBlock:
-    """Few threads with several vectors each: more loads in flight a thread, fewer warps to reduce over."""
+    """A block shares a row. Few threads, several vectors each: more loads in flight, fewer warps to reduce over."""
     most = held_items(width)
     threads = min(_whole_warps(vectors), 256)
     while threads < 1024 and vectors > threads * most:
         threads *= 2
-    items = _power_of_2(-(-vectors // threads))
+    items = _power_of_2(-(-vectors // threads))  # so that few instances are compiled
     return RowBlock(threads, items if items <= most else 0)
 
 
@@ -82,9 +82,10 @@ def held_items(width: int) -> int:
     return min(MAX_ITEMS, HELD_SCALARS // width)
 
 
-def warp_items(vectors: int) -> int:
-    """Vectors a thread when one warp holds a row: a power of 2, so that few instances are compiled."""
-    return _power_of_2(-(-vectors // WARP))
+def lane_block(vectors: int) -> RowBlock:
+    """Lanes of one warp share a row: no more than it has vectors, so that short rows leave no lane idle."""
+    lanes = min(WARP, _power_of_2(vectors))
+    return RowBlock(lanes, _power_of_2(-(-vectors // lanes)))
 
 
 def _whole_warps(threads: int) -> int:

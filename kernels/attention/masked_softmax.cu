@@ -34,18 +34,17 @@ __device__ __forceinline__ Vector<float, N> load_scores(const T* scores, const u
     return value;
 }
 
-// A row of up to Row::threads() * Items * N keys; Row is WarpPerRow or BlockPerRow.
+// A row of up to Row::threads() * Items * N keys; Row is LanesPerRow or BlockPerRow.
+// Lanes whose row lies beyond the last one stay, with no keys, since the others' shuffles wait for them.
 template <typename T, int N, int Items, typename Row>
 __global__ void __launch_bounds__(1024)
     masked_softmax(T* __restrict__ out, const T* __restrict__ scores, const unsigned char* __restrict__ masked,
-                   long long batch_stride, long long query_stride, int heads, int queries, int rows, int keys,
+                   long long batch_stride, long long query_stride, int heads, int queries, int rows, int row_keys,
                    float scale)
 {
     __shared__ float partials[2][max_warps];
     const unsigned index = Row::row();
-    if (index >= static_cast<unsigned>(rows)) {
-        return;
-    }
+    const int keys = index < static_cast<unsigned>(rows) ? row_keys : 0;
     const long long row = static_cast<long long>(index) * keys;
     masked += MaskLayout{batch_stride, query_stride, heads, queries}.offset(index);
     Vector<float, N> held[Items];

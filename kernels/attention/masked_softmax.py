@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 
 from harness.kernel import Kernel
-from kernels.shapes import WARP, held_items, require, row_block, vector_width, warp_items
+from kernels.shapes import TILE_THREADS, held_items, lane_block, require, row_block, vector_width
 
 _held = Kernel("masked_softmax.cu", "masked_softmax<{scalar}, {vector}, {items}, {row}>")
 _long = Kernel("masked_softmax.cu", "masked_softmax_long<{scalar}, {vector}>")
-
-ROWS_PER_BLOCK = 4  # where a warp holds a row
 
 
 def masked_softmax(scores: torch.Tensor, masked: torch.Tensor, scale: float) -> torch.Tensor:
@@ -29,10 +27,11 @@ def masked_softmax(scores: torch.Tensor, masked: torch.Tensor, scale: float) -> 
 
     operands = (out, scores, masked, masked.stride(0) * per_batch, masked.stride(2) * per_query, heads, queries)
     rows, width = batch * heads * queries, vector_width(keys, out, scores, masked)
-    items, block = warp_items(keys // width), row_block(keys // width, width)
-    if items <= held_items(width):
-        _held(*operands, rows, keys, scale, grid=-(-rows // ROWS_PER_BLOCK), block=(WARP, ROWS_PER_BLOCK),
-              vector=width, items=items, row="WarpPerRow")  # fmt: skip
+    lanes, block = lane_block(keys // width), row_block(keys // width, width)
+    if lanes.items <= held_items(width):
+        rows_a_block = TILE_THREADS // lanes.threads
+        _held(*operands, rows, keys, scale, grid=-(-rows // rows_a_block), block=(lanes.threads, rows_a_block),
+              vector=width, items=lanes.items, row=f"LanesPerRow<{lanes.threads}>")  # fmt: skip
     elif block.items:
         _held(*operands, rows, keys, scale, grid=rows, block=block.threads,
               vector=width, items=block.items, row="BlockPerRow")  # fmt: skip

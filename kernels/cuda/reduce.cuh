@@ -1,4 +1,4 @@
-// Reductions over the threads that share one row: a warp, or a whole block. Every thread gets the result.
+// Reductions over the threads that share one row: lanes of a warp, or a whole block. Every thread gets the result.
 #pragma once
 
 constexpr int warp_size = 32;
@@ -16,25 +16,27 @@ struct Max {
     static __device__ __forceinline__ float apply(float a, float b) { return fmaxf(a, b); }
 };
 
-template <typename Operation>
+// Over groups of `Lanes` neighbouring lanes, a power of 2. All 32 lanes of the warp take part.
+template <typename Operation, int Lanes = warp_size>
 __device__ __forceinline__ float warp_reduce(float value)
 {
 #pragma unroll
-    for (int distance = warp_size / 2; distance > 0; distance /= 2) {
+    for (int distance = Lanes / 2; distance > 0; distance /= 2) {
         value = Operation::apply(value, __shfl_xor_sync(all_lanes, value, distance));
     }
     return value;
 }
 
-// A block (32, n): each warp has a row of its own.
-struct WarpPerRow {
+// A block (Lanes, n), whole warps in all: each group of lanes has a row of its own.
+template <int Lanes>
+struct LanesPerRow {
     static __device__ __forceinline__ unsigned row() { return blockIdx.x * blockDim.y + threadIdx.y; }
-    static __device__ __forceinline__ int threads() { return warp_size; }
+    static __device__ __forceinline__ int threads() { return Lanes; }
 
     template <typename Operation>
     static __device__ __forceinline__ float reduce(float value, float*)
     {
-        return warp_reduce<Operation>(value);
+        return warp_reduce<Operation, Lanes>(value);
     }
 };
 

@@ -29,7 +29,7 @@ def masked_softmax(case):
     sweep=Sweep(batch=2, seq=3, keys=(1, 7, 33, 300, 1021, 2047, 4096, 9001)),
 )
 def masked_softmax_any_length(case):
-    """Rows of any length under a mask of their own: one keeps a single key, one keeps none (NaN), one lies far below 0."""
+    """Rows of any length under a mask of their own: one keeps a single key, one keeps none, one lies far below 0."""
     scores = case.randn(case.batch, 2, case.seq, case.keys, std=8.0)
     scores[0, -1, -1] -= 2000.0
     masked = case.rand(case.batch, 1, case.seq, case.keys) < 0.25

@@ -38,6 +38,7 @@ BREAKAGES = {
     "a warp's reduction that stops early": (bias_residual_layer_norm, NORM, REDUCE, "distance > 0", "distance > 1"),
     "partials of all warps but the last": (bias_residual_layer_norm, NORM, REDUCE, "lane < warps", "lane < warps - 1"),
     "a maximum that starts at 0": (masked_softmax_any_length, SOFTMAX, REDUCE, "__int_as_float(0xff800000)", "0.0f"),
+    "lanes whose row is not there": (masked_softmax_any_length, SOFTMAX, SOFTMAX[0], "? row_keys : 0", "? row_keys : row_keys"),
     "the mask upside down": (masked_softmax_any_length, SOFTMAX, SOFTMAX[0], "hidden.at[i] ?", "!hidden.at[i] ?"),
     "the mask of another query": (masked_softmax_any_length, SOFTMAX, SOFTMAX[0], "row % queries", "(row + 1) % queries"),
     "no scale": (masked_softmax_any_length, SOFTMAX, SOFTMAX[0], "value.at[i] * scale", "value.at[i]"),
@@ -50,6 +51,7 @@ BREAKAGES = {
 VGPU_ONLY = {  # accesses out of bounds and races: a GPU may get away with them, or take the process with it
     "the bias of the neighbour",
     "a column too many",
+    "lanes whose row is not there",
     "one partial sum for both reductions",
     "no barrier in the block's reduction",
 }

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.shapes import OperandError, held_items, require, row_block, tiles, vector_width, warp_items
+from kernels.shapes import OperandError, held_items, lane_block, require, row_block, tiles, vector_width
 
 lengths = st.integers(1, 100_000)
 widths = st.sampled_from([1, 2, 4, 8])
@@ -66,8 +66,11 @@ def test_a_row_block_holds_its_row_or_says_that_it_cannot(vectors, width):
 
 
 @given(vectors=lengths)
-def test_a_warp_holds_its_row(vectors):
-    assert 32 * warp_items(vectors) >= vectors
+def test_the_lanes_of_a_warp_hold_their_row_and_short_rows_take_few(vectors):
+    block = lane_block(vectors)
+    assert block.threads in (1, 2, 4, 8, 16, 32)
+    assert block.threads * block.items >= vectors
+    assert block.threads < 2 * vectors
 
 
 def test_what_a_thread_holds_leaves_registers_for_1024_threads():
