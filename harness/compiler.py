@@ -96,7 +96,7 @@ def _build(nvcc: Path, source: Path, expressions: Sequence[str], options: Sequen
         unit = Path(folder) / "unit.cu"
         unit.write_text(_translation_unit(source, expressions))
         fatbin = unit.with_suffix(".fatbin")
-        command = [nvcc, "--fatbin", *options, "--keep", "--keep-dir", folder, unit, "-o", fatbin]
+        command = [str(nvcc), "--fatbin", *options, "--keep", "--keep-dir", folder, str(unit), "-o", str(fatbin)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
         if done.returncode != 0:
             raise CompileError(_complaint(source, expressions, done.stdout + done.stderr))

@@ -34,9 +34,10 @@ class Entry:
 
 
 def entries_of(ptx: str) -> dict[str, Entry]:
-    """Entries by the name of the variable that points at each."""
+    """Entries by the name of the variable that points at each; variables with other values are left out."""
     parameters = {symbol: _parameters(text) for symbol, text in _ENTRY.findall(ptx)}
-    return {variable: Entry(symbol, parameters[symbol]) for variable, symbol in _POINTER.findall(ptx)}
+    pointers = [(variable, symbol) for variable, symbol in _POINTER.findall(ptx) if symbol in parameters]
+    return {variable: Entry(symbol, parameters[symbol]) for variable, symbol in pointers}
 
 
 def _parameters(text: str) -> tuple[Parameter, ...]:

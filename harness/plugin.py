@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.results.record import CaseResult, Run
     from harness.run import Job
 
+_OUTCOME = "fuseproof"  # the attribute of a report that holds plain data: xdist sends a report's attributes on
 _SELECTION = pytest.StashKey[Any]()  # harness.selection.Selection
 
 
@@ -75,7 +76,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if isinstance(item, CaseItem) and call.when == "call" and item.outcome is not None:
-        report.fuseproof = item.outcome  # plain data: xdist sends a report's attributes on
+        setattr(report, _OUTCOME, item.outcome)
     return report
 
 
@@ -119,7 +120,7 @@ class Results:
         self.outcomes: list[dict[str, Any]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if outcome := getattr(report, "fuseproof", None):
+        if outcome := getattr(report, _OUTCOME, None):
             self.outcomes.append(outcome)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

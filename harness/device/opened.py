@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Device:
-    """What a run asks of its device. `torch` is where tensors live: the CPU for the vgpu, whose memory is the host's."""
+    """What a run asks of its device. `torch` is where tensors live: for the vgpu the CPU, whose memory it shares."""
 
     kind: Kind
     label: str  # "vgpu:T4", "cuda:0"

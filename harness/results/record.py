@@ -87,12 +87,18 @@ class CaseResult:
     @property
     def wall_speedup(self) -> float | None:
         """reference / fused, wall time."""
-        return _ratio(self.reference and self.reference.wall_us, self.fused and self.fused.wall_us)
+        return self._ratio("wall_us")
 
     @property
     def busy_speedup(self) -> float | None:
         """reference / fused, device-busy time."""
-        return _ratio(self.reference and self.reference.busy_us, self.fused and self.fused.busy_us)
+        return self._ratio("busy_us")
+
+    def _ratio(self, figure: str) -> float | None:
+        if self.reference is None or self.fused is None:
+            return None
+        reference, fused = getattr(self.reference, figure), getattr(self.fused, figure)
+        return reference / fused if reference and fused else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,3 @@ class Run:
     source: Source
     environment: dict[str, str]
     results: tuple[CaseResult, ...]
-
-
-def _ratio(reference: float | None, fused: float | None) -> float | None:
-    return reference / fused if reference and fused else None

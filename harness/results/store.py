@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import types
+from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -82,7 +83,8 @@ def _from_plain(kind: Any, value: Any) -> Any:
         return value
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{field.name: _from_plain(hints[field.name], value[field.name]) for field in fields(kind)})
+        build: Callable[..., Any] = kind
+        return build(**{field.name: _from_plain(hints[field.name], value[field.name]) for field in fields(kind)})
     if origin is tuple:
         return tuple(_from_plain(inner[0], item) for item in value)
     if origin is dict:
