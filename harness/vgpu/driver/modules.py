@@ -98,6 +98,9 @@ def cuModuleLoadDataEx(module, image, numOptions, options, optionValues):
         # the caller has the message in its log: the code's own text is enough
         reports.failed("cuModuleLoadDataEx", error.code, str(error))
         return Result(error.code)
+    except BaseException:
+        _write_logs(log, optionValues, "")  # callers read the logs' sizes whatever the outcome
+        raise
     _write_logs(log, optionValues, "")
     return Result.SUCCESS
 
