@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import types
-from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -81,10 +80,9 @@ def _from_plain(kind: Any, value: Any) -> Any:
         return value if len(inner) > 2 or kind in (int, str) else _from_plain(kind, value)
     if origin is Literal or kind in (int, str, bool):
         return value
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
-        build: Callable[..., Any] = kind
-        return build(**{field.name: _from_plain(hints[field.name], value[field.name]) for field in fields(kind)})
+        return kind(**{field.name: _from_plain(hints[field.name], value[field.name]) for field in fields(kind)})
     if origin is tuple:
         return tuple(_from_plain(inner[0], item) for item in value)
     if origin is dict:
