@@ -68,9 +68,12 @@ def tiles(rows: int, vectors: int) -> dict[str, tuple[int, int]]:
 
 
 def row_block(vectors: int, width: int) -> RowBlock:
-    """A block shares a row. Few threads, several vectors each: more loads in flight, fewer warps to reduce over."""
+    """A block shares a row: two vectors a thread where that fills whole warps, and more before it takes 512 threads.
+
+    Several vectors a thread are more loads in flight, and fewer warps to reduce over.
+    """
     most = held_items(width)
-    threads = min(_whole_warps(vectors), 256)
+    threads = min(_whole_warps(vectors // 2 if vectors % (2 * WARP) == 0 else vectors), 256)
     while threads < 1024 and vectors > threads * most:
         threads *= 2
     items = _power_of_2(-(-vectors // threads))  # so that few instances are compiled
