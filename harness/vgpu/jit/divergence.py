@@ -111,9 +111,7 @@ def _region(nodes: list[Node], branch: Node, until: int | None) -> set[int]:
     return found
 
 
-def _order(
-    nodes: list[Node], regions: dict[int, set[int]], post_dominators: list[int | None]
-) -> list[int] | None:
+def _order(nodes: list[Node], regions: dict[int, set[int]], post_dominators: list[int | None]) -> list[int] | None:
     """A topological order of the forward edges in which each region comes before the node where it ends."""
     after: dict[int, set[int]] = {node.index: set() for node in nodes}
     for source, target in _forward_edges(nodes):

@@ -319,9 +319,7 @@ class _Lowering:
         lowest = self.e.reduce("umin", "i32", ready)
         mask = self.e.let(f"icmp eq {PCS} {ready}, {self.e.broadcast('i32', lowest)}")
         self._set("mask", mask)
-        cases = " ".join(
-            f"i32 {self.divergence.position[node.index]}, label %n{node.index}" for node in self.nodes
-        )
+        cases = " ".join(f"i32 {self.divergence.position[node.index]}, label %n{node.index}" for node in self.nodes)
         self.e.do(f"switch i32 {lowest}, label %stop [ {cases} ]")
         self.e.label("stop")
         bits = self._bits(self._get("live"))

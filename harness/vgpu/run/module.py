@@ -246,5 +246,3 @@ def _forget(addresses: list[int], memory: list[Any]) -> None:
 def load(ptx: str, name: str = "<ptx>") -> LoadedModule:
     """Parse PTX and place its variables. Raises InvalidPtx. Kernels are compiled at their first launch."""
     return LoadedModule(parse(ptx, name))
-
-

@@ -9,7 +9,9 @@ from typing import Literal, TypeAlias
 from harness.vgpu.jit.context import Context
 
 Lower: TypeAlias = Callable[[Context], None]
-Kind: TypeAlias = Literal["int", "fp16", "fp32", "fp64", "sfu", "tensor", "memory", "shared", "control", "barrier", "other"]
+Kind: TypeAlias = Literal[
+    "int", "fp16", "fp32", "fp64", "sfu", "tensor", "memory", "shared", "control", "barrier", "other"
+]
 
 
 @dataclass(frozen=True, slots=True)
