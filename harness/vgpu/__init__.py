@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,3 +24,8 @@ def open(gpu: str | None = None, host: str | None = None) -> Vgpu:
     from harness.vgpu import opened
 
     return opened.open(gpu, host)
+
+
+def is_open() -> bool:
+    """Whether this process runs on the vgpu."""
+    return "harness.vgpu.opened" in sys.modules and sys.modules["harness.vgpu.opened"].loaded()

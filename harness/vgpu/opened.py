@@ -82,6 +82,11 @@ def open(gpu: str | None, host: str | None) -> Vgpu:
     return _vgpu
 
 
+def loaded() -> bool:
+    """Whether the library is in the process."""
+    return _vgpu is not None
+
+
 def _load_library() -> None:
     if "pycuda._driver" in sys.modules:
         raise VgpuError(

@@ -31,6 +31,7 @@ SONAME = "libcuda.so.1"
 MODULE = "_fuseproof_libcuda"
 FLAGS = ("-shared", "-fPIC", "-O1", "-w", f"-Wl,-soname,{SONAME}")
 _START = "import harness.vgpu.driver.exports"
+_CALL = (Path(__file__).parent / "call.c").read_text(encoding="utf-8")
 
 
 def build() -> Path:
@@ -53,7 +54,7 @@ def place(folder: Path) -> None:
 def _key() -> str:
     import cffi
 
-    parts = (prototypes.TYPES, prototypes.FUNCTIONS, Path(__file__).read_text(encoding="utf-8"))
+    parts = (prototypes.TYPES, prototypes.FUNCTIONS, _CALL, Path(__file__).read_text(encoding="utf-8"))
     versions = (sys.version, cffi.__version__, sysconfig.get_platform())
     return hashlib.sha256("\0".join(parts + versions).encode()).hexdigest()[:16]
 
@@ -80,7 +81,7 @@ def _source() -> str:
     ffi.embedding_api(prototypes.FUNCTIONS)
     ffi.embedding_init_code(_START)
     emitted = io.StringIO()
-    make_c_source(ffi, MODULE, "#include <stdint.h>\n" + prototypes.TYPES, emitted)
+    make_c_source(ffi, MODULE, f"#include <stdint.h>\n{prototypes.TYPES}\n{_CALL}", emitted)
     return _no_start_lock(emitted.getvalue())
 
 
@@ -88,7 +89,7 @@ def _no_start_lock(source: str) -> str:
     """Skip cffi's lock around the start of Python where Python runs already, as it does for every user of this library.
 
     Before Python 3.12 the lock is a field of PyCapsule_Type that is only free as long as nobody has looked up an
-    attribute of a capsule (cffi, _embedding.h, _cffi_carefully_make_gil); after that it would spin for ever.
+    attribute of a capsule (cffi, _embedding.h, _cffi_carefully_make_gil); after that it would abort, or spin.
     """
     return re.sub(
         r"(static int _cffi_carefully_make_gil\(void\)\s*\{)",
