@@ -30,10 +30,6 @@ class Scalar:
         return 2.0**-self.digits
 
     @property
-    def smallest_normal(self) -> float:
-        return self.tiny * 2.0 ** (self.digits - 1)
-
-    @property
     def torch(self) -> torch.dtype:
         import torch
 

@@ -158,7 +158,7 @@ class Kernel:
             yield
         except pycuda.driver.Error as error:
             report = vgpu.last_report() if vgpu else None
-            raise KernelError(f"{self} ({self.source}) failed: {error}" + (f"\n{report}" if report else "")) from error
+            raise KernelError(f"{self} ({self.source}) failed: {report or error}") from error
 
     def _dimensions(self, what: str, sizes: Dimensions) -> tuple[int, int, int]:
         listed = (sizes,) if isinstance(sizes, int) else tuple(sizes)

@@ -11,7 +11,6 @@ its name and pytest collects as one test a case: `bias_gelu[fp16-b8-s128]`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +51,6 @@ class Suite:
     nondeterministic: str
     path: Path
     line: int
-
-    @property
-    def summary(self) -> str:
-        """The first line of the decorated function's docstring."""
-        return (inspect.getdoc(self.make_inputs) or "").partition("\n")[0]
 
     def cases(self, overrides: Mapping[str, Sequence[AxisValue]] | None = None, seed: int = 0) -> list[Case]:
         """The cases of the sweep, with the values of `overrides` on the axes that it names."""

@@ -15,9 +15,6 @@ def make_negated():
         fused=torch.neg, reference=torch.neg, launches=lambda case: case.batch, sweep=Sweep(batch=(1, 8), dtype="fp16")
     )
     def negated(case):
-        """One vector.
-
-        More."""
         return case.randn(case.batch)
 
     return negated
@@ -28,7 +25,6 @@ def test_a_decorated_function_becomes_a_suite_with_its_name_place_and_cases():
     assert isinstance(negated, Suite)
     assert negated.name == "negated"
     assert negated.path == Path(__file__)
-    assert negated.summary == "One vector."
     assert [repr(case) for case in negated.cases()] == ["negated[fp16-b1]", "negated[fp16-b8]"]
     assert [case.seed for case in negated.cases({"batch": (3,)}, seed=5)] == [5]
 

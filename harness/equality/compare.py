@@ -89,16 +89,17 @@ def _compare_floating(
     pattern = _wrong_pattern(got, naive, oracle)
     wrong = pattern | (found > limit.largest)
     count = int(wrong.sum())
+    largest = math.inf if pattern.any() else errors.largest
     reason = _reason(name, got, pattern, policy.excess(errors, limit))
     if not reason:
         reason = _impostor(got, oracle, size, limit.norm, floor.norm, terms.inputs)
     return Verdict(
         passed=not reason,
         reason=reason,
-        max_abs=errors.largest,
-        max_rel=measure.largest_relative(found, oracle, scalar),
-        max_ulp=measure.largest_ulps(got, oracle),
-        error=errors.largest,
+        max_abs=largest,
+        max_rel=measure.largest_relative(found, oracle, floor.largest),
+        max_ulp=measure.largest_ulps(got, oracle, floor.largest),
+        error=largest,
         allowed=limit.largest,
         mismatches=count,
         first=_mismatch(name, _first(wrong) if count else _worst(found), got, naive, oracle) if reason else None,

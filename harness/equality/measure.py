@@ -6,15 +6,10 @@ here; `harness.equality.compare` holds their pattern against the reference's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from harness.equality.policy import Errors, Magnitude
 from harness.equality.tensors import bits
-
-if TYPE_CHECKING:
-    from harness.dtypes import Scalar
 
 
 def differences(output: torch.Tensor, oracle: torch.Tensor) -> torch.Tensor:
@@ -45,20 +40,21 @@ def magnitude(oracle: torch.Tensor) -> Magnitude:
     return Magnitude(kept.abs().max().item(), torch.linalg.vector_norm(kept).item(), int(oracle.isfinite().sum()))
 
 
-def largest_relative(differences: torch.Tensor, oracle: torch.Tensor, scalar: Scalar) -> float:
-    """max |error| / |oracle|; an oracle below the dtype's smallest normal number counts as that number."""
-    if differences.numel() == 0:
-        return 0.0
-    return (differences / finite(oracle).abs().clamp_(min=scalar.smallest_normal)).max().item()
+def largest_relative(differences: torch.Tensor, oracle: torch.Tensor, resolved: float) -> float:
+    """max |error| / |oracle|, of elements whose oracle is at least `resolved`: below it there is only rounding."""
+    sizes = finite(oracle).abs()
+    counted = (sizes > 0) & (sizes >= resolved)
+    return (differences[counted] / sizes[counted]).max().item() if counted.any() else 0.0
 
 
-def largest_ulps(output: torch.Tensor, oracle: torch.Tensor) -> float:
-    """How many numbers of the output's dtype lie between it and the rounded oracle, at most."""
-    both = output.isfinite() & oracle.to(output.dtype).isfinite()
-    if not both.any():
+def largest_ulps(output: torch.Tensor, oracle: torch.Tensor, resolved: float = 0.0) -> float:
+    """How many numbers of the output's dtype lie between it and the rounded oracle, at most; of the same elements."""
+    rounded = oracle.to(output.dtype)
+    counted = output.isfinite() & rounded.isfinite() & (oracle.abs() >= resolved)
+    if not counted.any():
         return 0.0
-    steps = (_ordered(output) - _ordered(oracle.to(output.dtype))).abs_()
-    return float(steps.masked_fill_(~both, 0).max().item())
+    steps = (_ordered(output) - _ordered(rounded)).abs_()
+    return float(steps.masked_fill_(~counted, 0).max().item())
 
 
 def finite(tensor: torch.Tensor) -> torch.Tensor:

@@ -58,8 +58,8 @@ class Verdict:
 
     passed: bool
     reason: str  # one sentence when it failed, else ""
-    max_abs: float
-    max_rel: float
+    max_abs: float  # infinite where NaN or an infinity stands in the wrong place
+    max_rel: float  # this and ULPs: of the elements that are larger than the policy's floor
     max_ulp: float
     error: float  # max |fused - oracle|, worst output
     allowed: float  # 2 * naive error + floor, for that output

@@ -46,6 +46,7 @@ def test_a_nan_fails_where_the_reference_has_none(oracle):
     assert "50 NaN where the reference has none" in verdict.reason
     assert verdict.first.index == (5, 0)
     assert math.isnan(verdict.first.got)
+    assert verdict.max_abs == math.inf
 
 
 def test_a_missing_nan_fails(oracle):

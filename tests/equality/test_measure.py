@@ -7,7 +7,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.dtypes import scalar_named
 from harness.equality import measure
 
 
@@ -56,10 +55,13 @@ def test_what_subnormals_cannot_resolve_is_no_error_of_a_row():
     assert measure.errors(oracle.clone(), oracle, tiny=2.0**-24).worst_row == 0
 
 
-def test_relative_errors_below_the_smallest_normal_number_are_relative_to_it():
+def test_relative_errors_and_ulps_leave_out_what_the_floor_does_not_resolve():
     oracle = torch.tensor([1e-12, 2.0], dtype=torch.float64)
-    found = measure.largest_relative(torch.tensor([1e-12, 0.002]).double(), oracle, scalar_named("fp16"))
-    assert math.isclose(found, 0.001, rel_tol=1e-6)
+    got = torch.tensor([0.0, 2.002])
+    found = measure.differences(got, oracle)
+    assert math.isclose(measure.largest_relative(found, oracle, 1e-6), 0.001, rel_tol=1e-4)
+    assert measure.largest_relative(found, oracle, 0.0) == 1
+    assert measure.largest_ulps(got, oracle, 1e-6) < measure.largest_ulps(got, oracle)
 
 
 @pytest.mark.parametrize("shape", [(0,), (3, 0)])
@@ -67,5 +69,5 @@ def test_empty_tensors_have_no_errors(shape):
     empty = torch.empty(shape, dtype=torch.float64)
     assert measure.errors(empty, empty, tiny=0.0).largest == 0
     assert measure.magnitude(empty).count == 0
-    assert measure.largest_relative(empty, empty, scalar_named("fp32")) == 0
+    assert measure.largest_relative(empty, empty, 0.0) == 0
     assert measure.largest_ulps(empty.float(), empty) == 0
