@@ -25,6 +25,14 @@ class OperandError(FuseproofError):
 
 
 @dataclass(frozen=True, slots=True)
+class Tiles:
+    """A launch over rows x columns, in which a thread keeps its column and walks down rows."""
+
+    grid: tuple[int, int]
+    block: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class RowBlock:
     """Threads that share one row, and the vectors that each of them holds (0: too long to hold)."""
 
@@ -55,8 +63,8 @@ def vector_width(length: int, *tensors: torch.Tensor) -> int:
     return width
 
 
-def tiles(rows: int, vectors: int) -> dict[str, tuple[int, int]]:
-    """Grid and block over `rows` x `vectors` of which a thread keeps its column: (columns, rows)."""
+def tiles(rows: int, vectors: int) -> Tiles:
+    """Over `rows` of so many vectors; a thread takes several rows once there are blocks enough to fill a GPU."""
     if vectors < WARP:
         across = _power_of_2(vectors)
     else:
@@ -64,7 +72,7 @@ def tiles(rows: int, vectors: int) -> dict[str, tuple[int, int]]:
     down = max(1, TILE_THREADS // across)
     columns, blocks = -(-vectors // across), -(-rows // down)
     rows_each = min(MAX_ITEMS, max(1, columns * blocks // FILLED_GPU))
-    return {"grid": (columns, min(-(-blocks // rows_each), MAX_GRID_Y)), "block": (across, down)}
+    return Tiles(grid=(columns, min(-(-blocks // rows_each), MAX_GRID_Y)), block=(across, down))
 
 
 def row_block(vectors: int, width: int) -> RowBlock:

@@ -17,5 +17,6 @@ def bias_gelu(x: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     out = torch.empty_like(x)
     if out.numel():
         rows, width = x.numel() // cols, vector_width(cols, out, x, bias)
-        _bias_gelu(out, x, bias, rows, cols, vector=width, **tiles(rows, cols // width))
+        tile = tiles(rows, cols // width)
+        _bias_gelu(out, x, bias, rows, cols, grid=tile.grid, block=tile.block, vector=width)
     return out

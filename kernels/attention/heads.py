@@ -19,8 +19,8 @@ def bias_split_heads(qkv: torch.Tensor, bias: torch.Tensor, heads: int) -> torch
     out = qkv.new_empty(3, batch, heads, sequence, size)
     if out.numel():
         width = vector_width(size, out, qkv, bias)
-        _bias_split_heads(out, qkv, bias, batch, sequence, heads, size, vector=width,
-                          **tiles(batch * sequence, cols // width))  # fmt: skip
+        tile = tiles(batch * sequence, cols // width)
+        _bias_split_heads(out, qkv, bias, batch, sequence, heads, size, grid=tile.grid, block=tile.block, vector=width)
     return out
 
 
@@ -31,6 +31,6 @@ def merge_heads(context: torch.Tensor) -> torch.Tensor:
     out = context.new_empty(batch, sequence, heads * size)
     if out.numel():
         width = vector_width(size, out, context)
-        _merge_heads(out, context, batch, sequence, heads, size, vector=width,
-                     **tiles(batch * sequence, heads * size // width))  # fmt: skip
+        tile = tiles(batch * sequence, heads * size // width)
+        _merge_heads(out, context, batch, sequence, heads, size, grid=tile.grid, block=tile.block, vector=width)
     return out

@@ -14,7 +14,7 @@ HIDDEN, INNER = HEADS * SIZE, 3072
     reference=reference.encoder_layer,
     launches=12,
     reduction=INNER,
-    sweep=Sweep(batch=(1, 8), seq=(32, 128)) + Sweep(batch=3, seq=17),
+    sweep=Sweep(batch=(1, 8), seq=(32, 64, 128)) + Sweep(batch=3, seq=17),
 )
 def encoder_layer(case):
     """Hidden states, padding, and weights scaled so that every layer's output keeps the variance of its input."""

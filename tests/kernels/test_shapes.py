@@ -40,7 +40,7 @@ def test_a_mask_of_single_bytes_does_not_widen_the_vector_of_the_scores():
 @given(rows=lengths, vectors=lengths)
 def test_tiles_cover_every_column_and_fit_a_launch(rows, vectors):
     shape = tiles(rows, vectors)
-    (columns, down), (across, deep) = shape["grid"], shape["block"]
+    (columns, down), (across, deep) = shape.grid, shape.block
     assert columns * across >= vectors
     assert 1 <= down <= 65535
     assert down * deep < rows + deep
@@ -49,7 +49,7 @@ def test_tiles_cover_every_column_and_fit_a_launch(rows, vectors):
 
 @given(rows=lengths, vectors=lengths)
 def test_tiles_leave_less_than_half_of_a_wide_block_without_columns(rows, vectors):
-    across = tiles(rows, vectors)["block"][0]
+    across = tiles(rows, vectors).block[0]
     assert -(-vectors // across) * across < 2 * max(vectors, 1) or vectors < 2
 
 
