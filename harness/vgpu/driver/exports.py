@@ -5,13 +5,14 @@ Imported by the library itself, at its first call.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 from importlib import import_module
 
 from harness.vgpu.driver import entry
 from harness.vgpu.driver.errors import DriverError, Result
 from harness.vgpu.library import prototypes
-from harness.vgpu.library.build import MODULE
+from harness.vgpu.library.build import CLOSED, MODULE
 
 NOUNS = (
     "contexts",
@@ -42,6 +43,7 @@ def define() -> None:
     for name in prototypes.functions():
         function = entry.table.get(name) or entry.unsupported(name)
         library.ffi.def_extern(name=name, error=int(Result.UNKNOWN))(function)
+    atexit.register(setattr, library.lib, CLOSED, 1)
 
 
 def _procedure_lookup(library):

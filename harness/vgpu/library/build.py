@@ -29,6 +29,7 @@ from harness.vgpu.library import prototypes
 
 SONAME = "libcuda.so.1"
 MODULE = "_fuseproof_libcuda"
+CLOSED = "fuseproof_closed"  # a variable of call.c
 FLAGS = ("-shared", "-fPIC", "-O1", "-w", f"-Wl,-soname,{SONAME}")
 _START = "import harness.vgpu.driver.exports"
 _CALL = (Path(__file__).parent / "call.c").read_text(encoding="utf-8")
@@ -77,7 +78,7 @@ def _source() -> str:
     from cffi.recompiler import make_c_source
 
     ffi = cffi.FFI()
-    ffi.cdef(prototypes.TYPES)
+    ffi.cdef(f"{prototypes.TYPES}\nextern int {CLOSED};")
     ffi.embedding_api(prototypes.FUNCTIONS)
     ffi.embedding_init_code(_START)
     emitted = io.StringIO()

@@ -133,3 +133,24 @@ def test_an_unknown_gpu_is_answered_with_the_known_ones():
 
     with pytest.raises(FuseproofError, match=r"unknown gpu 'T5'; known: .*T4"):
         harness.vgpu.open("T5")
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        "",  # globals of the program
+        "import sys, os; os.kept = [allocation, module, context, event]; ",  # of a module that outlives the driver's
+        "cycle = [allocation, module, context, event]; cycle.append(cycle); ",
+        "context.pop(); import pycuda.autoinit; ",
+    ],
+)
+def test_a_program_may_end_with_everything_still_alive(keep):
+    pop = "" if "pop" in keep else "context.pop()"
+    done = python(
+        "import harness.vgpu; harness.vgpu.open()\n"
+        "import pycuda.driver as d; d.init(); context = d.Device(0).make_context()\n"
+        "allocation, event = d.mem_alloc(64), d.Event().record()\n"
+        "module = d.module_from_buffer(b'.version 8.0\\n.target sm_75\\n.address_size 64\\n.entry nop() { ret; }')\n"
+        f"function = module.get_function('nop'); function(block=(1, 1, 1)); {keep}\n{pop}"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
