@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -94,7 +95,7 @@ def project(pytester, plain_device, monkeypatch):
         arguments = (*plugin, "--import-mode=importlib", "-p", "no:cacheprovider", *options)
         if processes:
             pytester.makeconftest(STAND_INS)
-            monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+            monkeypatch.setenv("PYTHONPATH", str(SOURCE), prepend=os.pathsep)
             return pytester.runpytest_subprocess(*arguments)
         return pytester.runpytest_inprocess(*arguments)
 

@@ -1,5 +1,6 @@
 """Suites as pytest's tests: what is collected, under which names, and what options and selection do to it."""
 
+import os
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2]
@@ -61,5 +62,5 @@ def test_the_plugin_itself_imports_nothing_heavy(project, monkeypatch):
     heavy = project.makepyfile(
         heavy="import sys, harness.plugin; print(sorted({'torch', 'pycuda', 'llvmlite', 'pandas'} & set(sys.modules)))"
     )
-    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE), prepend=os.pathsep)
     assert project.runpython(heavy).outlines == ["[]"]
