@@ -1,0 +1,99 @@
+"""Running cases: one failure leaves the others, launches are held against what the suite says."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import harness.run
+from harness.errors import FuseproofError
+from harness.results.record import Profile
+from harness.run import Job, run_jobs
+from harness.suite import suite
+from harness.sweep import Sweep
+
+
+def jobs_of(reference=torch.neg, launches=None):
+    @suite(fused=torch.neg, reference=reference, launches=launches, sweep=Sweep(batch=(1, 2, 3), dtype="fp32"))
+    def negated(case):
+        return case.randn(case.batch)
+
+    return [Job(negated, case) for case in negated.cases()]
+
+
+@pytest.fixture
+def profiled(monkeypatch):
+    """The names of the profiles that were taken; each says one launch."""
+    names = []
+
+    def profile(function, inputs, name, device):
+        names.append(name)
+        return Profile(name, "modelled", 1, 1, 0, 0, 1.0, 2.0, 1.0, 0.0, 0, 0.0, None, ())
+
+    monkeypatch.setattr(harness.run, "_profile", profile)
+    return names
+
+
+def test_equality_comes_first_and_profiles_only_where_asked_for(plain_device, profiled):
+    run = run_jobs(jobs_of(), plain_device, profiles=False)
+    assert [result.verdict.passed for result in run.results] == [True] * 3
+    assert profiled == []
+    run = run_jobs(jobs_of()[:1], plain_device, profiles=True)
+    assert profiled == ["negated[fp32-b1] fused", "negated[fp32-b1] reference"]
+    assert run.results[0].wall_speedup == 1.0
+
+
+def test_a_case_that_fails_is_not_profiled(plain_device, profiled):
+    run = run_jobs(jobs_of(reference=torch.clone), plain_device, profiles=True)
+    assert not any(result.verdict.passed for result in run.results)
+    assert profiled == []
+
+
+@pytest.mark.parametrize("error", [FuseproofError("no rule"), RuntimeError("no rule")])
+def test_what_a_reference_raises_fails_its_case_alone(plain_device, profiled, error):
+    def reference(x):
+        if len(x) == 2:
+            raise error
+        return -x
+
+    done = []
+    run = run_jobs(jobs_of(reference), plain_device, profiles=False, done=done.append)
+    assert [result.verdict.passed for result in run.results] == [True, False, True]
+    assert "no rule" in run.results[1].verdict.reason
+    assert done == list(run.results)
+
+
+def test_the_number_of_launches_must_be_the_suite_s(plain_device, profiled):
+    run = run_jobs(jobs_of(launches=lambda case: case.batch), plain_device, profiles=True)
+    assert [result.verdict.reason for result in run.results] == [
+        "",
+        "the fused function launched 1 kernels, not 2",
+        "the fused function launched 1 kernels, not 3",
+    ]
+
+
+def test_on_the_vgpu_launches_are_counted_without_asking_for_times(plain_device, profiled):
+    device = replace(plain_device, vgpu=_Modes())
+    run = run_jobs(jobs_of(launches=2)[:1], device, profiles=False)
+    assert profiled == ["negated[fp32-b1] fused"]
+    assert not run.results[0].verdict.passed
+    assert run.results[0].fused is None
+
+
+def test_a_second_run_goes_through_blocks_and_warps_the_other_way(plain_device):
+    device = replace(plain_device, vgpu=_Modes())
+    run_jobs(jobs_of()[:1], device, profiles=False)
+    assert [(mode.checked, mode.reverse) for mode in device.vgpu.used] == [(True, False), (True, True)]
+
+
+class _Modes:
+    """A vgpu that notes the modes it is asked for."""
+
+    def __init__(self):
+        self.used = []
+
+    def using(self, mode):
+        from contextlib import nullcontext
+
+        self.used.append(mode)
+        return nullcontext()
