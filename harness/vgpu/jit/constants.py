@@ -9,22 +9,23 @@ from collections import Counter
 from dataclasses import replace
 
 from harness.vgpu.jit.effects import destinations, written
-from harness.vgpu.jit.nodes import Node
+from harness.vgpu.jit.nodes import Graph, Node
 from harness.vgpu.ptx.program import Instruction, Integer, Operand, Register
 
 
-def propagate(nodes: list[Node]) -> list[Node]:
+def propagate(graph: Graph) -> Graph:
     """The same nodes, with integer constants in the place of the registers that hold them."""
-    known = _known(nodes)
+    known = _known(graph.nodes)
     if not known:
-        return nodes
-    return [
+        return graph
+    nodes = tuple(
         replace(node, body=tuple(_replace(i, known) for i in node.body), last=node.last and _replace(node.last, known))
-        for node in nodes
-    ]
+        for node in graph.nodes
+    )
+    return replace(graph, nodes=nodes)
 
 
-def _known(nodes: list[Node]) -> dict[str, Integer]:
+def _known(nodes: tuple[Node, ...]) -> dict[str, Integer]:
     definitions: Counter[str] = Counter()
     values: dict[str, Integer] = {}
     for node in nodes:

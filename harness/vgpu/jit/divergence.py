@@ -15,47 +15,99 @@ import heapq
 from dataclasses import dataclass
 
 from harness.vgpu.jit.effects import is_lane_dependent, read, written
-from harness.vgpu.jit.nodes import Node
+from harness.vgpu.jit.nodes import Graph, Node, may_spin
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """`position[node]` is its place in the order; the sets hold node indices and register names."""
+    """`position[node]` is its place in the order; the sets hold node indices and register names.
+
+    `spins`: some loop may wait for another thread. Then lanes that wait must not keep others from running, so no
+    node is taken for uniform, and loops give other lanes, warps and blocks their turn.
+    """
 
     position: tuple[int, ...]
     uniform_nodes: frozenset[int]
     varying: frozenset[str]
+    spins: bool
 
 
-def analyse(nodes: list[Node]) -> Divergence:
+def analyse(graph: Graph) -> Divergence:
+    """Functions other than the kernel are taken for divergent; they come before it, callees before callers, so that
+    all lanes are back from a call before any goes on behind it."""
+    nodes = list(graph.nodes[: graph.kernel_nodes])
+    others = graph.nodes[graph.kernel_nodes :]
+    varying, regions, post_dominators = _regions(nodes)
+    varying |= {name for node in others for i in (*node.body, node.last) if i for name in written(i)}
+    spins = _has_waiting_loop(graph)
+    order = None if spins else _order(nodes, regions, post_dominators)
+    if order is None:
+        everything = frozenset(name for node in graph.nodes for i in (*node.body, node.last) if i for name in written(i))
+        order, varying, uniform = _depth_first(nodes), set(everything), frozenset[int]()
+    else:
+        in_region = set().union(*regions.values()) if regions else set()
+        uniform = frozenset(range(len(nodes))) - in_region
+    position = [0] * len(graph.nodes)
+    for place, index in enumerate([*(node.index for node in others), *order]):
+        position[index] = place
+    return Divergence(tuple(position), uniform, frozenset(varying), spins)
+
+
+def _regions(nodes: list[Node]) -> tuple[set[str], dict[int, set[int]], list[int | None]]:
     """Fixed point: varying registers make divergent branches, whose regions make varying registers."""
     post_dominators = _immediate_post_dominators(nodes)
     varying: set[str] = set()
-    divergent: set[int] = set()
     regions: dict[int, set[int]] = {}
     while True:
-        before = (len(varying), len(divergent))
+        before = (len(varying), len(regions))
+        inside: set[int] = set().union(*regions.values()) if regions else set()
         for node in nodes:
-            inside = any(node.index in region for region in regions.values())
-            for instruction in node.body:
-                if inside or is_lane_dependent(instruction) or not read(instruction).isdisjoint(varying):
+            for instruction in (*node.body, node.last):
+                if instruction is None:
+                    continue
+                lanes_differ = is_lane_dependent(instruction) or not read(instruction).isdisjoint(varying)
+                if node.index in inside or lanes_differ:
                     varying |= written(instruction)
-            if node.last and node.is_barrier and written(node.last):
-                varying |= written(node.last)
             if node.is_branch and node.last and not read(node.last).isdisjoint(varying):
-                divergent.add(node.index)
                 regions[node.index] = _region(nodes, node, post_dominators[node.index])
-        if (len(varying), len(divergent)) == before:
-            break
-    order = _order(nodes, regions, post_dominators)
-    if order is None:
-        everything = frozenset(name for node in nodes for i in (*node.body, node.last) if i for name in written(i))
-        return Divergence(tuple(range(len(nodes))), frozenset(), everything)
-    in_region = set().union(*regions.values()) if regions else set()
-    position = [0] * len(nodes)
-    for place, index in enumerate(order):
-        position[index] = place
-    return Divergence(tuple(position), frozenset(range(len(nodes))) - in_region, frozenset(varying))
+        if (len(varying), len(regions)) == before:
+            return varying, regions, post_dominators
+
+
+def _has_waiting_loop(graph: Graph) -> bool:
+    """Whether an instruction that may wait for another thread lies on a cycle."""
+    for node in graph.nodes:
+        if not any(may_spin(i) for i in node.body):
+            continue
+        if node.index >= graph.kernel_nodes:
+            return True  # its callers may loop around it
+        found: set[int] = set()
+        pending = list(node.successors)
+        while pending:
+            index = pending.pop()
+            if index not in found:
+                found.add(index)
+                pending.extend(graph.nodes[index].successors)
+        if node.index in found:
+            return True
+    return False
+
+
+def _depth_first(nodes: list[Node]) -> list[int]:
+    """Reverse postorder: a good order where none is prescribed."""
+    seen, postorder = {0}, []
+    stack = [(0, iter(nodes[0].successors))]
+    while stack:
+        index, successors = stack[-1]
+        target = next((s for s in successors if s not in seen), None)
+        if target is None:
+            postorder.append(index)
+            stack.pop()
+        else:
+            seen.add(target)
+            stack.append((target, iter(nodes[target].successors)))
+    rest = [node.index for node in nodes if node.index not in seen]
+    return postorder[::-1] + rest
 
 
 def _immediate_post_dominators(nodes: list[Node]) -> list[int | None]:

@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.vgpu.ptx.program import Address, Group, Instruction, Negated, Operand, Pair, Register, Special, Vector
+from harness.vgpu.ptx.program import (
+    Address,
+    Group,
+    Indexed,
+    Instruction,
+    Negated,
+    Operand,
+    Pair,
+    Part,
+    Register,
+    Special,
+    Vector,
+)
 
 WRITES_NOTHING = frozenset(
     "st stmatrix red bar barrier bra brx ret exit trap brkpt membar fence prefetch prefetchu nanosleep "
     "applypriority discard griddepcontrol setmaxnreg pmevent stackrestore".split()
 )
 CONTROL = frozenset(("bra", "brx", "ret", "exit", "trap"))
+# results arrive in parameter variables, which are memory
+WRITES_NOTHING |= {"call"}
 VARYING_OPCODES = frozenset(
     "shfl atom vote match activemask elect redux ldmatrix mma wmma movmatrix call alloca".split()
 )
@@ -38,6 +52,12 @@ def _registers(operand: Operand) -> Iterator[Register]:
         case Pair(first, second):
             yield from _registers(first)
             yield from _registers(second)
+        case Part(register, _):
+            yield register
+        case Indexed(address, parts):
+            yield from _registers(address)
+            for part in parts:
+                yield from _registers(part)
 
 
 def destinations(instruction: Instruction) -> list[Operand]:

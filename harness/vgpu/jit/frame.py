@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.vgpu.jit.linking import HEADER_BYTES
 from harness.vgpu.ptx.program import Function, Module, Variable, type_size
 
 SPACES = {"generic": 0, "global": 1, "shared": 2, "local": 3, "const": 4, "param": 5}
@@ -40,18 +41,24 @@ class Target:
 
 @dataclass(slots=True)
 class Frame:
-    """Offsets in bytes, by variable name."""
+    """Offsets in bytes, by variable name.
+
+    Local offsets count from the start of a function's activation: the kernel's is at 0, that of a device function
+    wherever its caller's ends. `activation[f]` is the size of one activation of f.
+    """
 
     function: Function
     module: Module
     target: Target
+    functions: list[Function] = field(default_factory=list)
     parameters: dict[str, int] = field(default_factory=dict)
     parameter_sizes: dict[str, int] = field(default_factory=dict)
     parameter_bytes: int = 0
     shared: dict[str, int] = field(default_factory=dict)
     shared_bytes: int = 0
     local: dict[str, int] = field(default_factory=dict)
-    local_bytes: int = 0
+    local_owner: dict[str, str] = field(default_factory=dict)
+    activation: dict[str, int] = field(default_factory=dict)
     symbols: dict[str, int] = field(default_factory=dict)  # module variable -> index
     sites: list[Site] = field(default_factory=list)
 
@@ -59,23 +66,42 @@ class Frame:
         for parameter in self.function.parameters:
             self.parameters[parameter.name] = self._place(parameter, "parameter_bytes")
             self.parameter_sizes[parameter.name] = parameter.size
-        unsized: list[Variable] = []
-        for variable in (*self.module.variables.values(), *self.function.variables):
-            if variable.space == "shared" and variable.size == 0:
-                unsized.append(variable)
-            elif variable.space == "shared":
+        functions = (self.function, *self.functions)
+        self._place_shared([*self.module.variables.values(), *(v for f in functions for v in f.variables)])
+        for function in functions:
+            self._place_local(function)
+
+    def _place_shared(self, variables: list[Variable]) -> None:
+        shared = [v for v in variables if v.space == "shared"]
+        unsized = [v for v in shared if v.size == 0]
+        for variable in shared:
+            if variable.size:
                 self.shared[variable.name] = self._place(variable, "shared_bytes")
-            elif variable.space == "local":
-                self.local[variable.name] = self._place(variable, "local_bytes")
         for variable in unsized:  # all name the dynamic shared memory, which follows the static
-            alignment = variable.alignment or type_size(variable.type)
-            self.shared_bytes = _round_up(self.shared_bytes, alignment)
+            self.shared_bytes = round_up(self.shared_bytes, variable.alignment or type_size(variable.type))
         for variable in unsized:
             self.shared[variable.name] = self.shared_bytes
-        self.local_bytes = _round_up(self.local_bytes, 16)
+
+    def _place_local(self, function: Function) -> None:
+        total, declared = 0, [v for v in function.variables if v.space == "local"]
+        if not function.is_kernel:
+            offsets, total = agreed_offsets(function)
+            for variable, offset in zip((*function.returns, *function.parameters), offsets, strict=True):
+                self.local[variable.name], self.local_owner[variable.name] = offset, function.name
+        for variable in declared:
+            total = round_up(total, variable.alignment or type_size(variable.type))
+            self.local[variable.name], self.local_owner[variable.name] = total, function.name
+            total += variable.size
+        self.activation[function.name] = round_up(total, 16)
+
+    def extend_activation(self, function: Function, size: int) -> int:
+        """Room at the end of a function's activation; its offset."""
+        offset = self.activation[function.name]
+        self.activation[function.name] = round_up(offset + size, 16)
+        return offset
 
     def _place(self, variable: Variable, total: str) -> int:
-        offset = _round_up(getattr(self, total), variable.alignment or type_size(variable.type))
+        offset = round_up(getattr(self, total), variable.alignment or type_size(variable.type))
         setattr(self, total, offset + variable.size)
         return offset
 
@@ -87,5 +113,20 @@ class Frame:
         return self.symbols.setdefault(name, len(self.symbols))
 
 
-def _round_up(value: int, alignment: int) -> int:
+def agreed_offsets(function: Function) -> tuple[list[int], int]:
+    """Where return values and then parameters lie in an activation, and where they end."""
+    offsets, total = [], HEADER_BYTES
+    for variable in (*function.returns, *function.parameters):
+        total = round_up(total, variable.alignment or type_size(variable.type))
+        offsets.append(total)
+        total += variable.size
+    return offsets, total
+
+
+def function_address(module: Module, name: str) -> int:
+    """What a program sees as the address of a device function; no allocation lies there."""
+    return 0x00F0_0000_0000_0000 + 16 * list(module.functions).index(name)
+
+
+def round_up(value: int, alignment: int) -> int:
     return -(-value // alignment) * alignment

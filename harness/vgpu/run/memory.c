@@ -8,6 +8,7 @@
 
 #include "scheduler.h"
 #include "fault.h"
+#include "runtime.h"
 
 enum { LANES = 32, SECTOR = 32, GENERIC = 0, GLOBAL = 1, SHARED = 2, LOCAL = 3, CONST = 4, PARAM = 5 };
 enum { READ = 1, WRITTEN = 2 };
@@ -95,6 +96,7 @@ static int check(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, 
   }
   /* shared and local windows move from worker to worker, never within one: safe to keep as well */
   int counts = warp->launch->counted && space != SHARED;
+  if (space == SHARED && warp->launch->resident > 1) return 0; /* each block has its own window */
   if (one_range && range.end && !counts && space != GENERIC && space != LOCAL) warp->range[site] = range;
   return 0;
 }
@@ -253,7 +255,18 @@ static int32_t atomic(vgpu_warp *warp, uint32_t mask, uint32_t operation, uint32
   return 0;
 }
 
+/* --- local memory of calls --------------------------------------------------------------------------------- */
+
+/* Between two places of each lane's activation, whose start is in `addresses`. */
+static int32_t copy(vgpu_warp *warp, uint32_t mask, uint32_t to, uint32_t from, uint32_t bytes) {
+  for (uint32_t left = mask; left; left &= left - 1) {
+    uint8_t *start = (uint8_t *)(uintptr_t)warp->addresses[__builtin_ctz(left)];
+    memmove(start + to, start + from, bytes);
+  }
+  return 0;
+}
+
 const vgpu_helpers *vgpu_helper_table(void) {
-  static const vgpu_helpers helpers = {load, store, atomic, trap};
+  static const vgpu_helpers helpers = {load, store, atomic, trap, copy, vgpu_runtime};
   return &helpers;
 }

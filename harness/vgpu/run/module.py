@@ -8,12 +8,15 @@ import threading
 import weakref
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from harness.vgpu.counters.record import Counters
 from harness.vgpu.errors import KernelFault, VgpuError
 from harness.vgpu.jit import compile as jit
 from harness.vgpu.jit.frame import SPACES, Frame, Site
+from harness.vgpu.jit.frame import function_address
+from harness.vgpu.jit.linking import localise
 from harness.vgpu.jit.lowering import lower
 from harness.vgpu.ptx.parser import parse
 from harness.vgpu.ptx.program import Float, Function, Integer, Module, Symbol, Variable, type_size
@@ -39,23 +42,26 @@ class _Code:
 
     object: bytes
     frame_bytes: int
+    local_bytes: int
     sites: tuple[Site, ...]
     mix: tuple[dict[str, int], ...]
     symbols: tuple[str, ...]
+    spins: bool
+    in_order: bool
 
 
 class LoadedKernel:
     """One `.entry` of a loaded module."""
 
     def __init__(self, module: LoadedModule, function: Function) -> None:
-        frame = Frame(function, module.program, jit.host())
+        frame = Frame(localise(function), module.program, jit.host())
         self.name = function.name
         self.parameters = tuple(
             Parameter(frame.parameters[p.name], frame.parameter_sizes[p.name]) for p in function.parameters
         )
         self.parameter_bytes = frame.parameter_bytes
         self.static_shared_bytes = frame.shared_bytes
-        self.local_bytes = frame.local_bytes
+        self.local_bytes = frame.activation[function.name]
         self.max_threads = _max_threads(function)
         self._module = module
         self._function = function
@@ -80,8 +86,8 @@ class LoadedKernel:
         if kept is not None:
             return pickle.loads(kept)  # noqa: S301 - the cache is the user's own
         lowered = lower(self._module.program, self._function, jit.host())
-        code = _Code(jit.object_code(lowered.ir, jit.host()), lowered.frame_bytes, lowered.sites, lowered.mix,
-                     tuple(lowered.frame.symbols))  # fmt: skip
+        code = _Code(jit.object_code(lowered.ir, jit.host()), lowered.frame_bytes, lowered.local_bytes,
+                     lowered.sites, lowered.mix, tuple(lowered.frame.symbols), lowered.spins, lowered.in_order)  # fmt: skip
         jit.store(key, pickle.dumps(code))
         return code
 
@@ -92,15 +98,21 @@ class LoadedKernel:
         dynamic_shared_bytes: int,
         parameters: bytes,
         mode: Mode,
+        cooperative: bool = False,
     ) -> Counters:
-        """Run the grid to its end. Raises KernelFault, UnsupportedPtx (the first launch compiles)."""
+        """Run the grid to its end. Raises KernelFault, UnsupportedPtx (the first launch compiles).
+
+        Blocks of a cooperative launch are all under way at once, so that they can wait for each other.
+        """
         self.prepare()
         code = self._code
         assert code is not None
         launch, owned = self._describe(code, grid, block, dynamic_shared_bytes, parameters, mode)
         allocations = table.snapshot()
         footprint = _attach_allocations(launch, allocations, mode, owned)
-        lib().vgpu_run(launch, mode.workers or os.cpu_count() or 1)
+        if cooperative:
+            launch.spins, launch.resident = 1, launch.blocks
+        lib().vgpu_run(launch, 1 if code.in_order or cooperative else mode.workers or os.cpu_count() or 1)
         if launch.failed:
             raise KernelFault(*report.describe(launch, self, self._module.program, self._function))
         return _counters(launch, code, footprint) if mode.counted else Counters()
@@ -126,7 +138,8 @@ class LoadedKernel:
         launch.checked, launch.counted, launch.reverse = mode.checked, mode.counted, mode.reverse
         launch.shared_bytes = self.static_shared_bytes + dynamic
         launch.dynamic_shared_bytes = dynamic
-        launch.local_bytes = self.local_bytes
+        launch.local_bytes = code.local_bytes
+        launch.spins, launch.resident = code.spins, 1
         launch.frame_bytes = -(-code.frame_bytes // 64) * 64
         launch.sites, launch.site = len(code.sites), sites
         launch.counted_blocks, launch.executed = len(code.mix), executed
@@ -199,6 +212,8 @@ class LoadedModule:
         for variable in program.variables.values():
             if variable.initializer:
                 self._initialise(variable)
+        if "malloc" in program.prototypes:
+            _make_heap()
         for function in program.functions.values():
             if function.is_kernel:
                 self.kernels[function.name] = LoadedKernel(self, function)
@@ -224,8 +239,8 @@ class LoadedModule:
                     pass
                 case Symbol(name, offset) if name in self.variables:
                     bits = self.variables[name][0] + offset
-                case Symbol():
-                    bits = 0  # the address of a kernel: nothing on the vgpu can call it
+                case Symbol(name, _) if name in self.program.functions:
+                    bits = function_address(self.program, name)
                 case _:
                     raise VgpuError(f"{self.program.name}: {variable.name} cannot be initialised with {value}")
             pattern = (bits & (1 << 8 * size) - 1).to_bytes(size, "little")
@@ -235,6 +250,22 @@ class LoadedModule:
         """Give the variables' memory back; also happens when nothing refers to the module any more."""
         self._release()
         self.variables.clear()
+
+
+HEAP_BYTES = 8 << 20  # CUDA's default for CU_LIMIT_MALLOC_HEAP_SIZE
+
+
+@cache
+def _make_heap() -> None:
+    """Memory for malloc in kernels: one heap for the process, as CUDA has one for a context."""
+    memory = ffi.new("uint8_t[]", HEAP_BYTES + 256)
+    start = -(-int(ffi.cast("uintptr_t", memory)) // 256) * 256
+    _heap.append(memory)
+    lib().vgpu_heap(ffi.cast("uint8_t *", start), HEAP_BYTES)
+    table.add(start, HEAP_BYTES, "the device heap (malloc in kernels)")
+
+
+_heap: list[Any] = []
 
 
 def _forget(addresses: list[int], memory: list[Any]) -> None:

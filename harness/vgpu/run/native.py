@@ -22,9 +22,9 @@ ffi.cdef(LAYOUT)
 @cache
 def lib() -> Any:
     """The loaded library; compiled at the first call on this machine."""
-    headers = [_HEADER, _HERE / "fault.h"]
+    headers = [_HEADER, _HERE / "fault.h", _HERE / "runtime.h"]
     includes = ["-include", "stdint.h", "-include", "stddef.h"]
-    path = shared_library("vgpu_run", [_HERE / "scheduler.c", _HERE / "memory.c"], headers, includes)
+    path = shared_library("vgpu_run", [_HERE / name for name in ("scheduler.c", "memory.c", "runtime.c")], headers, includes)
     return ffi.dlopen(str(path))
 
 

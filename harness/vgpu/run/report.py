@@ -7,10 +7,12 @@ from typing import Any
 
 from harness.vgpu.ptx.program import Function, Module, SourceLine
 from harness.vgpu.run.allocations import table
+from harness.vgpu.run.native import ffi
 
-BOUNDS, MISALIGNED, BARRIER, TRAP, ASSERTION = 1, 2, 3, 4, 5
-# CUresult: ILLEGAL_ADDRESS, MISALIGNED_ADDRESS, LAUNCH_TIMEOUT, ILLEGAL_INSTRUCTION (what trap gives), ASSERT
-CODES = {BOUNDS: 700, MISALIGNED: 716, BARRIER: 702, TRAP: 715, ASSERTION: 710}
+BOUNDS, MISALIGNED, BARRIER, TRAP, ASSERTION, STACK = 1, 2, 3, 4, 5, 6
+# CUresult: ILLEGAL_ADDRESS, MISALIGNED_ADDRESS, LAUNCH_TIMEOUT, ILLEGAL_INSTRUCTION (what trap gives), ASSERT,
+# HARDWARE_STACK_ERROR
+CODES = {BOUNDS: 700, MISALIGNED: 716, BARRIER: 702, TRAP: 715, ASSERTION: 710, STACK: 714}
 SPACE_NAMES = ("generic", "global", "shared", "local", "constant", "parameter")
 
 
@@ -31,7 +33,9 @@ def _what(launch: Any, fault: Any) -> str:
     if fault.kind == TRAP:
         return "the kernel trapped"
     if fault.kind == ASSERTION:
-        return "an assertion failed"
+        return f"assertion failed: {ffi.string(fault.message).decode(errors='replace')}"
+    if fault.kind == STACK:
+        return f"stack overflow: recursion needs more than the thread's {launch.local_bytes} bytes of local memory"
     space = SPACE_NAMES[fault.space]
     access = f"{'write' if fault.write else 'read'} of {fault.bytes} bytes"
     if fault.kind == MISALIGNED:

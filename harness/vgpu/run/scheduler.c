@@ -11,17 +11,25 @@
 #include "scheduler.h"
 #include "fault.h"
 
-enum { LANES = 32, FINISHED = 0, AT_BARRIER = 1, FAULTED = -1, POISON = 0xff, SHARED = 2 };
+enum { LANES = 32, FINISHED = 0, AT_BARRIER = 1, PAUSED = 2, FAULTED = -1, POISON = 0xff, SHARED = 2 };
 
 _Static_assert(sizeof(vgpu_warp) % 64 == 0, "warps stand side by side, each aligned for vectors");
 
-/* Buffers of one worker thread; they grow and stay. */
+/* A block that a worker runs: its warps and memory. */
 typedef struct {
   vgpu_warp *warps;
   uint8_t *shared, *local, *frames;
+  size_t warps_size, shared_size, local_size, frames_size;
+  uint32_t remaining; /* warps that have not finished; 0: free for the next block */
+} resident;
+
+/* Buffers of one worker thread; they grow and stay. */
+typedef struct {
+  resident *residents;
   vgpu_range *ranges;
   uint64_t *executed;
-  size_t warps_size, shared_size, local_size, frames_size, ranges_size, executed_size;
+  size_t residents_size, ranges_size, executed_size;
+  uint32_t made;
 } worker_memory;
 
 static __thread worker_memory mine;
@@ -37,27 +45,20 @@ static void grow(void *buffer, size_t *size, size_t wanted) {
   if (!*slot) abort();
 }
 
-static void prepare_memory(const vgpu_launch *launch) {
-  size_t warps = launch->warps;
-  grow(&mine.warps, &mine.warps_size, warps * sizeof(vgpu_warp));
-  grow(&mine.shared, &mine.shared_size, launch->shared_bytes);
-  grow(&mine.local, &mine.local_size, warps * LANES * launch->local_bytes);
-  grow(&mine.frames, &mine.frames_size, warps * launch->frame_bytes);
-  grow(&mine.ranges, &mine.ranges_size, launch->sites * sizeof(vgpu_range));
-  grow(&mine.executed, &mine.executed_size, launch->counted_blocks * sizeof(uint64_t));
-  memset(mine.executed, 0, launch->counted_blocks * sizeof(uint64_t));
-  for (uint32_t site = 0; site < launch->sites; site++) {
-    vgpu_range everything = {0, UINT64_MAX}, nothing = {UINT64_MAX, 0};
-    int watched = launch->checked || (launch->counted && launch->site[site].space != SHARED);
-    mine.ranges[site] = watched ? nothing : everything;
-  }
+/* Room for the descriptions of `count` blocks; those that exist keep their buffers. */
+static void grow_residents(uint32_t count) {
+  if (count <= mine.made) return;
+  mine.residents = realloc(mine.residents, count * sizeof(resident));
+  if (!mine.residents) abort();
+  memset(mine.residents + mine.made, 0, (count - mine.made) * sizeof(resident));
+  mine.made = count;
 }
 
-/* What stays the same for all blocks that this worker runs. */
-static void prepare_warps(vgpu_launch *launch, vgpu_traffic *traffic) {
+/* What stays the same for all blocks that run in this place. */
+static void prepare_warps(vgpu_launch *launch, resident *block, vgpu_traffic *traffic) {
   uint32_t threads = launch->block[0] * launch->block[1] * launch->block[2];
   for (uint32_t w = 0; w < launch->warps; w++) {
-    vgpu_warp *warp = &mine.warps[w];
+    vgpu_warp *warp = &block->warps[w];
     warp->whole = 0;
     for (uint32_t lane = 0; lane < LANES; lane++) {
       uint32_t thread = w * LANES + lane;
@@ -69,46 +70,70 @@ static void prepare_warps(vgpu_launch *launch, vgpu_traffic *traffic) {
     }
     warp->index = w;
     warp->launch = launch;
-    warp->shared = mine.shared;
-    warp->local = mine.local + (size_t)w * LANES * launch->local_bytes;
-    warp->frame = mine.frames + (size_t)w * launch->frame_bytes;
+    warp->shared = block->shared;
+    warp->local = block->local + (size_t)w * LANES * launch->local_bytes;
+    warp->frame = block->frames + (size_t)w * launch->frame_bytes;
     warp->range = mine.ranges;
     warp->executed = mine.executed;
     warp->traffic = traffic;
   }
 }
 
-static void begin_block(const vgpu_launch *launch, uint64_t block) {
+static void prepare_memory(vgpu_launch *launch, vgpu_traffic *traffic) {
+  size_t warps = launch->warps;
+  grow(&mine.ranges, &mine.ranges_size, launch->sites * sizeof(vgpu_range));
+  grow(&mine.executed, &mine.executed_size, launch->counted_blocks * sizeof(uint64_t));
+  memset(mine.executed, 0, launch->counted_blocks * sizeof(uint64_t));
+  for (uint32_t site = 0; site < launch->sites; site++) {
+    vgpu_range everything = {0, UINT64_MAX}, nothing = {UINT64_MAX, 0};
+    int watched = launch->checked || (launch->counted && launch->site[site].space != SHARED);
+    mine.ranges[site] = watched ? nothing : everything;
+  }
+  grow_residents(launch->resident);
+  for (uint32_t place = 0; place < launch->resident; place++) {
+    resident *block = &mine.residents[place];
+    grow(&block->warps, &block->warps_size, warps * sizeof(vgpu_warp));
+    grow(&block->shared, &block->shared_size, launch->shared_bytes);
+    grow(&block->local, &block->local_size, warps * LANES * launch->local_bytes);
+    grow(&block->frames, &block->frames_size, warps * launch->frame_bytes);
+    block->remaining = 0;
+    prepare_warps(launch, block, traffic);
+  }
+}
+
+static void begin_block(const vgpu_launch *launch, resident *place, uint64_t block) {
   uint32_t ctaid[3] = {(uint32_t)(block % launch->grid[0]), (uint32_t)(block / launch->grid[0] % launch->grid[1]),
                        (uint32_t)(block / launch->grid[0] / launch->grid[1])};
-  if (launch->checked && launch->shared_bytes) memset(mine.shared, POISON, launch->shared_bytes);
+  if (launch->checked && launch->shared_bytes) memset(place->shared, POISON, launch->shared_bytes);
+  place->remaining = launch->warps;
   for (uint32_t w = 0; w < launch->warps; w++) {
-    vgpu_warp *warp = &mine.warps[w];
+    vgpu_warp *warp = &place->warps[w];
     memcpy(warp->pc, warp->first_pc, sizeof warp->pc);
+    memset(warp->frame_at, 0, sizeof warp->frame_at);
     memcpy(warp->ctaid, ctaid, sizeof ctaid);
     warp->live = warp->whole;
-    warp->waiting = warp->state = warp->done = warp->barrier_threads = 0;
+    warp->waiting = warp->parked = warp->highest = warp->state = warp->done = warp->barrier_threads = 0;
     warp->barrier = -1;
     warp->block = block;
   }
 }
 
 /* Lets the warps of every complete barrier go on. Returns how many. */
-static uint32_t release_barriers(const vgpu_launch *launch) {
+static uint32_t release_barriers(const vgpu_launch *launch, resident *block) {
   uint32_t released = 0;
   for (uint32_t w = 0; w < launch->warps; w++) {
-    int32_t id = mine.warps[w].barrier;
-    if (mine.warps[w].done || id < 0) continue;
-    uint32_t expected = mine.warps[w].barrier_threads, arrived = 0, missing = 0;
+    int32_t id = block->warps[w].barrier;
+    if (block->warps[w].done || id < 0) continue;
+    uint32_t expected = block->warps[w].barrier_threads, arrived = 0, missing = 0;
     for (uint32_t other = 0; other < launch->warps; other++) {
-      if (mine.warps[other].done) continue;
-      if (mine.warps[other].barrier == id) arrived += LANES;
+      if (block->warps[other].done) continue;
+      if (block->warps[other].barrier == id) arrived += LANES;
       else missing++;
     }
     if (expected ? arrived < expected : missing > 0) continue;
     for (uint32_t other = 0; other < launch->warps; other++) {
-      if (mine.warps[other].done || mine.warps[other].barrier != id) continue;
-      mine.warps[other].barrier = -1;
+      if (block->warps[other].done || block->warps[other].barrier != id) continue;
+      block->warps[other].barrier = -1;
       released++;
     }
   }
@@ -133,39 +158,76 @@ void vgpu_record_fault(vgpu_warp *warp, vgpu_fault fault, uint32_t lane) {
   record_fault(warp->launch, &fault);
 }
 
-static void run_block(vgpu_launch *launch, uint64_t block) {
-  begin_block(launch, block);
-  for (uint32_t remaining = launch->warps;;) {
-    for (uint32_t turn = 0; turn < launch->warps; turn++) {
-      vgpu_warp *warp = &mine.warps[launch->reverse ? launch->warps - 1 - turn : turn];
-      if (warp->done || warp->barrier >= 0) continue;
-      int32_t outcome = launch->warp(warp);
-      if (outcome == FAULTED) return;
-      if (outcome == FINISHED) {
-        warp->done = 1;
-        remaining--;
-      }
+/* Every warp of the block once, each until it has to wait. Returns 0 once the block is over, by end or fault. */
+static int run_round(vgpu_launch *launch, resident *block) {
+  int paused = 0;
+  for (uint32_t turn = 0; turn < launch->warps; turn++) {
+    vgpu_warp *warp = &block->warps[launch->reverse ? launch->warps - 1 - turn : turn];
+    if (warp->done || warp->barrier >= 0) continue;
+    int32_t outcome = launch->warp(warp);
+    if (outcome == FAULTED) {
+      block->remaining = 0;
+      return 0;
     }
-    if (remaining == 0) return;
-    if (release_barriers(launch) == 0) {
-      for (uint32_t w = 0; w < launch->warps; w++) {
-        if (mine.warps[w].done) continue;
-        vgpu_record_fault(&mine.warps[w], (vgpu_fault){.kind = FAULT_BARRIER}, 0);
-        return;
-      }
+    if (outcome == FINISHED) {
+      warp->done = 1;
+      block->remaining--;
     }
+    if (outcome == PAUSED) {
+      warp->highest = !warp->highest;
+      paused = 1;
+    }
+  }
+  if (block->remaining == 0) return 0;
+  if (release_barriers(launch, block) == 0 && !paused) {
+    uint32_t stuck = 0;
+    while (block->warps[stuck].done) stuck++;
+    vgpu_record_fault(&block->warps[stuck], (vgpu_fault){.kind = FAULT_BARRIER}, 0);
+    block->remaining = 0;
+    return 0;
+  }
+  return 1;
+}
+
+/* Blocks that may wait for each other run in ascending order, whatever `reverse` says: an earlier one never waits
+   for a later one that has no turn yet, unless all are resident. */
+static uint64_t block_number(const vgpu_launch *launch, uint64_t turn) {
+  return launch->reverse && !launch->spins ? launch->blocks - 1 - turn : turn;
+}
+
+static void run_blocks(vgpu_launch *launch) {
+  uint32_t active = 0;
+  int more = 1;
+  while (more || active) {
+    for (uint32_t place = 0; place < launch->resident; place++) {
+      resident *block = &mine.residents[place];
+      if (block->remaining == 0) {
+        if (!more || __atomic_load_n(&launch->failed, __ATOMIC_ACQUIRE)) {
+          more = 0;
+          continue;
+        }
+        uint64_t turn = __atomic_fetch_add(&launch->next_block, 1, __ATOMIC_RELAXED);
+        if (turn >= launch->blocks) {
+          more = 0;
+          continue;
+        }
+        begin_block(launch, block, block_number(launch, turn));
+        active++;
+      }
+      while (run_round(launch, block)) {
+        if (launch->resident > 1) break;
+        if (launch->spins && __atomic_load_n(&launch->failed, __ATOMIC_ACQUIRE)) return; /* its partner is gone */
+      }
+      if (block->remaining == 0) active--;
+    }
+    if (launch->spins && __atomic_load_n(&launch->failed, __ATOMIC_ACQUIRE)) return;
   }
 }
 
 static void run_share(vgpu_launch *launch) {
   vgpu_traffic traffic = {0};
-  prepare_memory(launch);
-  prepare_warps(launch, &traffic);
-  while (!__atomic_load_n(&launch->failed, __ATOMIC_ACQUIRE)) {
-    uint64_t turn = __atomic_fetch_add(&launch->next_block, 1, __ATOMIC_RELAXED);
-    if (turn >= launch->blocks) break;
-    run_block(launch, launch->reverse ? launch->blocks - 1 - turn : turn);
-  }
+  prepare_memory(launch, &traffic);
+  run_blocks(launch);
   for (uint32_t block = 0; block < launch->counted_blocks; block++)
     __atomic_fetch_add(&launch->executed[block], mine.executed[block], __ATOMIC_RELAXED);
   __atomic_fetch_add(&launch->traffic.load_requests, traffic.load_requests, __ATOMIC_RELAXED);

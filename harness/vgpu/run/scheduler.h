@@ -16,10 +16,12 @@ typedef struct {
 
 /* The first illegal thing that a launch did: the one of the lowest block. */
 typedef struct {
-  int32_t kind;       /* 0 none, 1 out of bounds, 2 misaligned, 3 barrier never completes, 4 trap, 5 assertion */
+  int32_t kind;       /* 0 none, 1 out of bounds, 2 misaligned, 3 barrier never completes, 4 trap, 5 assertion,
+                         6 stack overflow */
   uint32_t write, bytes, line, space;
   uint64_t address, block;
   uint32_t ctaid[3], tid[3];
+  char message[256];  /* what a failed assertion said */
 } vgpu_fault;
 
 /* Memory traffic, counted by the access helpers when `counted` is set. */
@@ -29,9 +31,9 @@ typedef struct {
 
 /* One kernel launch. Constant while it runs, but for `next_block`, `failed` and `fault`. */
 typedef struct {
-  int32_t (*warp)(vgpu_warp *);   /* runs a warp to its next barrier (1), its end (0) or a fault (-1) */
+  int32_t (*warp)(vgpu_warp *);   /* runs a warp to its end (0), a barrier (1), a pause (2) or a fault (-1) */
   uint32_t grid[3], block[3];
-  uint32_t warps, reverse, checked, counted;
+  uint32_t warps, reverse, checked, counted, spins, resident; /* resident: blocks that a worker runs in turn */
   uint32_t shared_bytes, dynamic_shared_bytes, local_bytes, frame_bytes, sites, counted_blocks;
   uint64_t blocks;
   const void *helpers;            /* vgpu_helpers */
@@ -52,13 +54,14 @@ typedef struct {
 struct vgpu_warp {
   uint32_t tid_x[32], tid_y[32], tid_z[32];
   uint32_t pc[32];                /* of lanes that wait for their turn; 0xffffffff once a lane has exited */
+  uint32_t frame_at[32];          /* where in local memory each lane's current function has its variables */
   uint32_t first_pc[32];          /* what pc is at the start of a block */
   uint8_t scratch[32 * 16];       /* operands of the access helpers */
   uint64_t addresses[32];
   uint8_t operand_a[32 * 16], operand_b[32 * 16];
   uint32_t ctaid[3];
   uint32_t whole;                 /* lanes that have a thread */
-  uint32_t live, waiting, state, index;
+  uint32_t live, waiting, parked, highest, state, index;
   int32_t barrier;                /* id while the warp stands at a barrier */
   uint32_t barrier_threads;       /* 0: all threads of the block */
   uint32_t done;
@@ -68,7 +71,7 @@ struct vgpu_warp {
   uint64_t *executed;
   vgpu_traffic *traffic;
   uint64_t block;
-  uint8_t padding[16];            /* to a multiple of 64: vectors are loaded aligned */
+  uint8_t padding[8];             /* to a multiple of 64: vectors are loaded aligned */
 };
 
 /* Called by compiled code, through a table so that object code holds no addresses. */
@@ -77,7 +80,10 @@ typedef struct {
   int32_t (*store)(vgpu_warp *, uint32_t mask, uint32_t bytes, uint32_t site);
   int32_t (*atomic)(vgpu_warp *, uint32_t mask, uint32_t operation, uint32_t bytes, uint32_t site);
   int32_t (*trap)(vgpu_warp *, uint32_t mask, uint32_t kind, uint32_t line);
+  int32_t (*copy)(vgpu_warp *, uint32_t mask, uint32_t to, uint32_t from, uint32_t bytes);
+  int32_t (*runtime)(vgpu_warp *, uint32_t mask, uint32_t function, uint32_t line);
 } vgpu_helpers;
 
 const vgpu_helpers *vgpu_helper_table(void);
+void vgpu_heap(uint8_t *start, uint64_t size);
 void vgpu_run(vgpu_launch *launch, uint32_t workers);

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from harness.vgpu.jit.rules import compare, convert, floating, integer, memory, move, warp
+from harness.vgpu.jit.rules import (
+    compare,
+    convert,
+    extremes,
+    floating,
+    integer,
+    memory,
+    move,
+    runtime,
+    sets,
+    short_convert,
+    short_floats,
+    warp,
+)
 from harness.vgpu.jit.rules.rule import Rule, RuleTable
 from harness.vgpu.ptx.program import Instruction
 
 RULES: RuleTable = {}
-for _family in (integer, compare, floating, move, warp):
+for _family in (integer, compare, floating, short_floats, extremes, move, warp):
     for _form, _rule in _family.RULES.items():
         assert _form not in RULES, f"two rules for {_form}"
         RULES[_form] = _rule
 
-_FAMILIES = (memory.find, convert.find)
+_FAMILIES = (memory.find, convert.find, short_convert.find, sets.find, runtime.find)
 
 
 def find(instruction: Instruction) -> Rule | None:
@@ -25,3 +38,8 @@ def find(instruction: Instruction) -> Rule | None:
         if rule is not None:
             return rule
     return None
+
+
+def fixes_order(instruction: Instruction) -> bool:
+    """Whether blocks must run one after another for the result to be always the same."""
+    return runtime.writes_output(instruction) or memory.adds_floats(instruction)

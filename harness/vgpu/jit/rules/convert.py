@@ -188,5 +188,3 @@ def _pack_halves(c: Context) -> None:
     high, low = (c.e.cast("zext", "i16", c.lanes, c.e.bitcast(half, h, integer), "i32") for h in halves)
     shifted = c.e.binary("shl", "i32", c.lanes, high, splat("i32", 16, c.lanes))
     c.put(d, c.e.binary("or", "i32", c.lanes, shifted, low), "i32")
-
-

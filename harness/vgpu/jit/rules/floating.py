@@ -142,7 +142,12 @@ def round_sum(c: Context, mode: str, a: str, b: str) -> str:
 
 def round_exact(c: Context, mode: str, value: str, error: str) -> str:
     """`value + error` (error far below the last bit of value) as FP32 in a directed mode."""
-    n, wide, type_, integer = c.lanes, llvm_type("double", c.lanes), llvm_type("float", c.lanes), llvm_type("i32", c.lanes)
+    n, wide, type_, integer = (
+        c.lanes,
+        llvm_type("double", c.lanes),
+        llvm_type("float", c.lanes),
+        llvm_type("i32", c.lanes),
+    )
     nearest = c.e.cast("fptrunc", "double", n, value, "float")
     back = c.e.cast("fpext", "float", n, nearest, "double")
     zero = splat("double", "0.0", n)

@@ -99,10 +99,8 @@ def _address(c: Context, operand: Operand, space: str, lanes: int) -> str:
         value = str(operand.offset)
         return value if lanes == 1 else c.e.broadcast(scalar, value)
     if isinstance(base, Symbol):
-        address = symbol_address(c, Symbol(base.name, base.offset + operand.offset))
-        if address[0] == "%":
-            address = c.e.cast("trunc", "i64", 1, address, scalar) if scalar == "i32" else address
-        value = address if lanes == 1 else c.e.broadcast(scalar, address)
+        address = symbol_address(c, Symbol(base.name, base.offset + operand.offset), lanes)
+        value = address if lanes == 1 and address[0] != "%" else c.e.cast("trunc", "i64", lanes, address, scalar)
     else:
         wide = base.type.endswith("64")
         value = c.get(base, "i64" if wide else "i32", lanes=lanes)
@@ -117,7 +115,7 @@ def _address(c: Context, operand: Operand, space: str, lanes: int) -> str:
     return value
 
 
-def _active_bits(c: Context) -> str:
+def active_bits(c: Context) -> str:
     """The lanes that take part, as i32."""
     mask = c.mask
     if c.guard is not None:
@@ -151,7 +149,7 @@ def _warp_field(c: Context, name: str) -> str:
     return c.e.field("%warp", offset("vgpu_warp", name))
 
 
-def _call_helper(c: Context, name: str, arguments: str) -> None:
+def call_helper(c: Context, name: str, arguments: str) -> None:
     """Call an access helper; a fault ends the warp."""
     helpers = c.e.load("ptr", c.e.field("%launch", offset("vgpu_launch", "helpers")), 8)
     function = c.e.load("ptr", c.e.field(helpers, offset("vgpu_helpers", name)), 8)
@@ -232,7 +230,7 @@ def _load(c: Context) -> None:
         return
     lanes = c.lanes
     address = _address(c, source, shape.space, lanes)
-    bits = _active_bits(c)
+    bits = active_bits(c)
     site = c.frame.site(shape.space, c.instruction.line)
     path = _branch(c, shape, site, address, lanes, bits)
     type_ = llvm_type(shape.element, lanes * shape.count)
@@ -240,7 +238,7 @@ def _load(c: Context) -> None:
     if lanes == LANES and _gathers(c, shape):
         arrivals.append(_shared_gather(c, shape, address, bits, path))
     mask, lane = _hand_over(c, shape, address, lanes, bits)
-    _call_helper(c, "load", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
+    call_helper(c, "load", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
     scratch = _warp_field(c, "scratch")
     if lanes == 1:
         byte = c.e.binary("mul", "i32", 1, lane, str(shape.bytes))
@@ -265,7 +263,9 @@ def _arrive(c: Context, value: str, path: _Path) -> tuple[str, str]:
 
 def _gathers(c: Context, shape: Shape) -> bool:
     """Whether scattered lanes of shared memory are worth the CPU's gather and scatter instructions."""
-    return c.frame.target.wide_gather and shape.space == "shared" and shape.count == 1 and shape.element in ("i32", "i64")
+    return (
+        c.frame.target.wide_gather and shape.space == "shared" and shape.count == 1 and shape.element in ("i32", "i64")
+    )
 
 
 def _shared_lanes(c: Context, shape: Shape, address: str, bits: str) -> tuple[str, str, str]:
@@ -344,7 +344,7 @@ def _store(c: Context) -> None:
         c.unsupported("stores to parameters of device functions")
     data = _gather_operands(c, source, shape)
     address = _address(c, target, shape.space, LANES)
-    bits = _active_bits(c)
+    bits = active_bits(c)
     site = c.frame.site(shape.space, c.instruction.line)
     path = _branch(c, shape, site, address, LANES, bits)
     type_ = llvm_type(shape.element, LANES * shape.count)
@@ -352,7 +352,7 @@ def _store(c: Context) -> None:
         _shared_scatter(c, shape, data, address, bits, path)
     c.e.store(type_, data, _warp_field(c, "scratch"), 16)
     mask, _ = _hand_over(c, shape, address, LANES, bits)
-    _call_helper(c, "store", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
+    call_helper(c, "store", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
     c.e.do(f"br label %{path.join}")
     c.e.label(path.fast)
     direct = c.e.let(f"inttoptr i64 {path.host} to ptr")
@@ -402,13 +402,17 @@ def _atomic(c: Context) -> None:
         c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), _warp_field(c, "operand_b"), 8)
         a = rest[0]
     c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), _warp_field(c, "operand_a"), 8)
-    bits = _active_bits(c)
+    bits = active_bits(c)
     site = c.frame.site(shape.space, c.instruction.line)
     mask, _ = _hand_over(c, shape, address, LANES, bits)
     code = OPERATIONS[shape.operation] | ATOMIC_TYPES[shape.type] << 8
-    _call_helper(c, "atomic", f"i32 {mask}, i32 {code}, i32 {shape.bytes}, i32 {site}")
+    call_helper(c, "atomic", f"i32 {mask}, i32 {code}, i32 {shape.bytes}, i32 {site}")
     if not isinstance(d, Sink):
         old = c.e.load(llvm_type(shape.element, LANES), _warp_field(c, "scratch"), 8)
         c.put(d, old, shape.element, lanes=LANES)
 
 
+def adds_floats(instruction: Instruction) -> bool:
+    """Whether the order of atomics shows in the result."""
+    shape = shape_of(instruction) if instruction.opcode in ("atom", "red") else None
+    return shape is not None and shape.operation == "add" and "f" in shape.type and shape.space != "shared"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from harness.vgpu.jit.context import INTEGERS, Context
 from harness.vgpu.jit.emitter import BITS, LANES, constant_vector, llvm_type, splat
+from harness.vgpu.jit.frame import function_address
 from harness.vgpu.jit.rules.rule import LLVM_FLOAT, LLVM_INTEGER, Lower, Rule, RuleTable
 from harness.vgpu.ptx.program import Sink, Special, Symbol, Vector, type_size
 from harness.vgpu.run.native import offset
@@ -22,17 +23,34 @@ def shared_base(c: Context) -> str:
 def local_base(c: Context) -> str:
     """Host address of each lane's local memory."""
     start = c.e.broadcast("i64", c.e.load("i64", c.e.field("%warp", offset("vgpu_warp", "local")), 8))
-    steps = constant_vector("i64", [lane * c.frame.local_bytes for lane in range(LANES)])
+    size = c.e.load("i32", c.e.field("%launch", offset("vgpu_launch", "local_bytes")), 4)
+    size = c.e.broadcast("i64", c.e.cast("zext", "i32", 1, size, "i64"))
+    steps = c.e.binary("mul", "i64", LANES, constant_vector("i64", list(range(LANES))), size)
     return c.e.binary("add", "i64", LANES, start, steps)
 
 
-def symbol_address(c: Context, symbol: Symbol) -> str:
-    """The address of a variable in its own space, as one i64 (kernel parameters: a host address)."""
+def symbol_address(c: Context, symbol: Symbol, lanes: int) -> str:
+    """The address of a variable in its own space, as i64 (kernel parameters: a host address)."""
+    frame = c.frame
+    if symbol.name in frame.local:
+        return _local_address(c, symbol, lanes)
+    value = _scalar_address(c, symbol)
+    return value if lanes == 1 else c.e.broadcast("i64", value, lanes)
+
+
+def _local_address(c: Context, symbol: Symbol, lanes: int) -> str:
+    """Behind the start of the function's activation, which for the kernel is 0."""
+    place = splat("i64", c.frame.local[symbol.name] + symbol.offset, lanes)
+    if c.frame.local_owner[symbol.name] == c.frame.function.name:
+        return place
+    at = c.e.load(llvm_type("i32", LANES), "%at", 64)
+    return c.e.binary("add", "i64", LANES, c.e.cast("zext", "i32", LANES, at, "i64"), place)
+
+
+def _scalar_address(c: Context, symbol: Symbol) -> str:
     frame = c.frame
     if symbol.name in frame.shared:
         return str(frame.shared[symbol.name] + symbol.offset)
-    if symbol.name in frame.local:
-        return str(frame.local[symbol.name] + symbol.offset)
     if symbol.name in frame.parameters:
         start = c.e.load("i64", c.e.field("%launch", offset("vgpu_launch", "parameters")), 8)
         return c.e.binary("add", "i64", 1, start, str(frame.parameters[symbol.name] + symbol.offset))
@@ -40,6 +58,8 @@ def symbol_address(c: Context, symbol: Symbol) -> str:
         table = c.e.load("ptr", c.e.field("%launch", offset("vgpu_launch", "symbols")), 8)
         start = c.e.load("i64", c.e.field(table, 8 * frame.symbol(symbol.name)), 8)
         return c.e.binary("add", "i64", 1, start, str(symbol.offset))
+    if symbol.name in frame.module.functions:
+        return str(function_address(frame.module, symbol.name) + symbol.offset)
     return c.unsupported(f"the address of {symbol.name}")
 
 
@@ -52,9 +72,8 @@ def _mov(c: Context) -> None:
     elif isinstance(a, Vector):
         c.put(d, _pack(c, a, scalar), scalar)
     elif isinstance(a, Symbol):
-        address = symbol_address(c, a)
-        value = c.e.cast("trunc", "i64", 1, address, scalar) if address[0] == "%" else address
-        c.put(d, value if c.lanes == 1 else c.e.broadcast(scalar, value), scalar)
+        address = symbol_address(c, a, c.lanes)
+        c.put(d, c.e.cast("trunc", "i64", c.lanes, address, scalar), scalar)
     elif isinstance(a, Special) and scalar == "i64":
         c.put(d, c.e.cast("zext", "i32", c.lanes, c.get(a, "i32"), "i64"), "i64")
     else:
@@ -83,12 +102,13 @@ def _unpack(c: Context, vector: Vector, value: str, scalar: str) -> None:
 
 def _cvta(c: Context) -> None:
     d, a = c.instruction.operands
-    space = next(m for m in c.instruction.modifiers if m in ("global", "const", "shared", "local", "param", "shared::cta"))
+    space = next(
+        m for m in c.instruction.modifiers if m in ("global", "const", "shared", "local", "param", "shared::cta")
+    )
     scalar = LLVM_INTEGER[c.instruction.modifiers[-1]]
     lanes = LANES if space == "local" else c.lanes
     if isinstance(a, Symbol):
-        address = symbol_address(c, a)
-        value = address if lanes == 1 else c.e.broadcast("i64", address)
+        value = symbol_address(c, a, lanes)
     else:
         value = c.get(a, scalar, lanes=lanes)
     if space in ("shared", "local", "shared::cta"):
