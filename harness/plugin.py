@@ -7,6 +7,7 @@ the first test that runs, not here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from io import StringIO
 from pathlib import Path
@@ -97,6 +98,7 @@ class CaseItem(pytest.Item):
 
         profiles = _option(self.config, "benchmark")
         device = open_device(_option(self.config, "device"))
+        _share_cores(_workers(self.config))
         if profiles and device.kind == "cuda" and _workers(self.config) > 1:
             raise FuseproofError("times are measured with the GPU to itself: run --benchmark without -n")
         result = run_case(self.job.suite, self.job.case, device, profiles=profiles)
@@ -155,6 +157,14 @@ def _option(config: pytest.Config, name: str) -> Any:
 def _order(result: CaseResult) -> tuple[Any, ...]:
     numbers = sorted((name, value) for name, value in result.axes.items() if isinstance(value, int))
     return result.suite, result.dtype, [value for _, value in numbers], result.case
+
+
+def _share_cores(workers: int) -> None:
+    """Give torch its share of the cores: threads of several workers that wait for each other's cores spin."""
+    if workers > 1:
+        import torch
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
 
 def _workers(config: pytest.Config) -> int:
