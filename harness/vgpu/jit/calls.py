@@ -53,9 +53,9 @@ class Calls:
         following = node.successors[0]
         size = frame.activation[caller.name]
         callee = self._signature(node, target)
-        returns, passed = arguments(node.last)
-        offsets, _ = agreed_offsets(callee)
-        for variable, operand, place in zip(callee.parameters, passed.elements, offsets[len(callee.returns) :], strict=True):
+        _, passed = arguments(node.last)
+        places = agreed_offsets(callee)[0][len(callee.returns) :]
+        for variable, operand, place in zip(callee.parameters, passed.elements, places, strict=True):
             if not isinstance(operand, Symbol):
                 self.c.unsupported("an argument that is not a .param variable")
             self._copy(size + place, frame.local[operand.name], variable.size)
@@ -138,7 +138,8 @@ class Calls:
         """Give the activation back; returns where each lane goes on."""
         header = self._read_local(0, "i64", mask)
         at = self.e.load(OFFSETS, "%at", 64)
-        back = self.e.cast("trunc", "i64", LANES, self.e.binary("lshr", "i64", LANES, header, splat("i64", 32, LANES)), "i32")
+        upper = self.e.binary("lshr", "i64", LANES, header, splat("i64", 32, LANES))
+        back = self.e.cast("trunc", "i64", LANES, upper, "i32")
         moved = self.e.binary("sub", "i32", LANES, at, back)
         self.e.store(OFFSETS, self.e.select(mask, "i32", LANES, moved, at), "%at", 64)
         return self.e.cast("trunc", "i64", LANES, header, "i32")

@@ -10,9 +10,10 @@ import struct
 from typing import NoReturn
 
 from harness.vgpu.errors import UnsupportedPtx
+from harness.vgpu.jit import specials
+from harness.vgpu.jit.effects import is_lane_dependent, read
 from harness.vgpu.jit.emitter import BITS, LANES, Emitter, llvm_type, splat
 from harness.vgpu.jit.frame import Frame
-from harness.vgpu.jit import specials
 from harness.vgpu.ptx.program import Float, Instruction, Integer, Negated, Operand, Register, Sink, Special, type_size
 
 INTEGERS = {1: "i1", 8: "i8", 16: "i16", 32: "i32", 64: "i64", 128: "i128"}
@@ -36,9 +37,25 @@ class Context:
         self.instruction: Instruction
         self.lanes = 1
         self.uniform_node = True
+        self.in_function = False  # not the kernel's own code: nothing is taken for uniform
         self.mask = ""  # the lanes of the node, as <32 x i1>
         self.guard: str | None = None  # the instruction's guard in `guard_lanes` lanes
         self.guard_lanes = 1
+
+    def prepare(self, instruction: Instruction) -> None:
+        """Set lanes and guard for the instruction that is lowered next."""
+        self.instruction = instruction
+        self.guard, self.guard_lanes = None, 1
+        varies = not self.varying.isdisjoint(read(instruction)) or is_lane_dependent(instruction)
+        if instruction.guard:
+            register = instruction.guard.register
+            self.guard_lanes = self.lanes_of(register)
+            guard = self.read_register(register, self.guard_lanes)
+            if instruction.guard.negated:
+                ones = splat("i1", "true", self.guard_lanes)
+                guard = self.e.binary("xor", "i1", self.guard_lanes, guard, ones)
+            self.guard = guard
+        self.lanes = LANES if varies or self.in_function else 1
 
     # --- registers ---
 

@@ -42,8 +42,9 @@ def analyse(graph: Graph) -> Divergence:
     spins = _has_waiting_loop(graph)
     order = None if spins else _order(nodes, regions, post_dominators)
     if order is None:
-        everything = frozenset(name for node in graph.nodes for i in (*node.body, node.last) if i for name in written(i))
-        order, varying, uniform = _depth_first(nodes), set(everything), frozenset[int]()
+        everything = [i for node in graph.nodes for i in (*node.body, node.last) if i]
+        varying = {name for instruction in everything for name in written(instruction)}
+        order, uniform = _depth_first(nodes), frozenset[int]()
     else:
         in_region = set().union(*regions.values()) if regions else set()
         uniform = frozenset(range(len(nodes))) - in_region

@@ -121,9 +121,9 @@ static void count(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site,
   uint32_t space = warp->launch->site[site].space, found = 0;
   uint64_t sectors[LANES], highest = 0;
   for (uint32_t lane = 0; lane < LANES; lane++) {
-    uint64_t address = warp->addresses[lane];
-    if (!(mask >> lane & 1) || !is_global(warp, space, address)) continue;
-    uint64_t sector = address / SECTOR;
+    uint64_t address = warp->addresses[lane], sector = address / SECTOR;
+    if (!(mask >> lane & 1) || (found && sector == sectors[found - 1])) continue;
+    if (!is_global(warp, space, address)) continue;
     uint32_t known = sector > highest ? 0 : found; /* ascending addresses need no search */
     while (known > 0 && sectors[known - 1] != sector) known--;
     if (known) continue;

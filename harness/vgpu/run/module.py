@@ -14,8 +14,7 @@ from typing import Any
 from harness.vgpu.counters.record import Counters
 from harness.vgpu.errors import KernelFault, VgpuError
 from harness.vgpu.jit import compile as jit
-from harness.vgpu.jit.frame import SPACES, Frame, Site
-from harness.vgpu.jit.frame import function_address
+from harness.vgpu.jit.frame import SPACES, Frame, Site, function_address
 from harness.vgpu.jit.linking import localise
 from harness.vgpu.jit.lowering import lower
 from harness.vgpu.ptx.parser import parse
@@ -84,10 +83,18 @@ class LoadedKernel:
         key = self._key()
         kept = jit.stored(key)
         if kept is not None:
-            return pickle.loads(kept)  # noqa: S301 - the cache is the user's own
+            return pickle.loads(kept)  # the cache is the user's own
         lowered = lower(self._module.program, self._function, jit.host())
-        code = _Code(jit.object_code(lowered.ir, jit.host()), lowered.frame_bytes, lowered.local_bytes,
-                     lowered.sites, lowered.mix, tuple(lowered.frame.symbols), lowered.spins, lowered.in_order)  # fmt: skip
+        code = _Code(
+            object=jit.object_code(lowered.ir, jit.host()),
+            frame_bytes=lowered.frame_bytes,
+            local_bytes=lowered.local_bytes,
+            sites=lowered.sites,
+            mix=lowered.mix,
+            symbols=tuple(lowered.frame.symbols),
+            spins=lowered.spins,
+            in_order=lowered.in_order,
+        )
         jit.store(key, pickle.dumps(code))
         return code
 

@@ -24,7 +24,8 @@ def lib() -> Any:
     """The loaded library; compiled at the first call on this machine."""
     headers = [_HEADER, _HERE / "fault.h", _HERE / "runtime.h"]
     includes = ["-include", "stdint.h", "-include", "stddef.h"]
-    path = shared_library("vgpu_run", [_HERE / name for name in ("scheduler.c", "memory.c", "runtime.c")], headers, includes)
+    sources = [_HERE / name for name in ("scheduler.c", "memory.c", "runtime.c")]
+    path = shared_library("vgpu_run", sources, headers, includes)
     return ffi.dlopen(str(path))
 
 

@@ -62,6 +62,7 @@ struct vgpu_warp {
   uint32_t ctaid[3];
   uint32_t whole;                 /* lanes that have a thread */
   uint32_t live, waiting, parked, highest, state, index;
+  uint32_t announced, announced_threads; /* the barrier that lanes have come to; all of them: `barrier` */
   int32_t barrier;                /* id while the warp stands at a barrier */
   uint32_t barrier_threads;       /* 0: all threads of the block */
   uint32_t done;
@@ -71,7 +72,6 @@ struct vgpu_warp {
   uint64_t *executed;
   vgpu_traffic *traffic;
   uint64_t block;
-  uint8_t padding[8];             /* to a multiple of 64: vectors are loaded aligned */
 };
 
 /* Called by compiled code, through a table so that object code holds no addresses. */

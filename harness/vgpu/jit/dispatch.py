@@ -1,0 +1,81 @@
+"""The dispatch: which lanes of a warp run next, once they are apart."""
+
+from __future__ import annotations
+
+from harness.vgpu.jit.emitter import LANES, splat
+from harness.vgpu.jit.masks import GONE, PCS, Masks
+from harness.vgpu.jit.nodes import Graph
+from harness.vgpu.jit.suspension import AT_BARRIER, FINISHED, PAUSED, Suspension
+from harness.vgpu.run.native import offset
+
+TURNS = 128  # dispatches between two pauses of a warp that may wait for others
+
+
+def emit(m: Masks, suspension: Suspension, graph: Graph, spins: bool, kept: list[str]) -> None:
+    """Run the lanes that wait at the lowest position; return where all wait at a barrier or none is left."""
+    e = m.e
+    e.label("dispatch")
+    if spins:
+        turn = e.binary("add", "i32", 1, e.load("i32", "%turn", 4), "1")
+        e.store("i32", turn, "%turn", 4)
+        e.do(f"br i1 {e.let(f'icmp ugt i32 {turn}, {TURNS}')}, label %pause, label %choose")
+        e.label("choose")
+    held = e.binary("or", "i1", LANES, m.get("waiting"), m.get("parked"))
+    ready = e.select(held, "i32", LANES, splat("i32", GONE, LANES), e.load(PCS, "%pc", 64))
+    chosen = e.reduce("umin", "i32", ready)
+    if spins:
+        chosen = _perhaps_highest(m, ready, chosen)
+    m.set("mask", e.let(f"icmp eq {PCS} {ready}, {e.broadcast('i32', chosen)}"))
+    cases = " ".join(f"i32 {m.position[node.index]}, label %n{node.index}" for node in graph.nodes)
+    e.do(f"switch i32 {chosen}, label %stop [ {cases} ]")
+    e.label("stop")
+    if any(node.meets for node in graph.nodes):
+        _force_parked(m)
+    none = e.let(f"icmp eq i32 {m.bits(m.get('live'))}, 0")
+    e.do(f"br i1 {none}, label %finished, label %suspend")
+    e.label("finished")
+    e.do(f"ret i32 {FINISHED}")
+    _suspend(m, suspension, spins, kept)
+
+
+def _suspend(m: Masks, suspension: Suspension, spins: bool, kept: list[str]) -> None:
+    """Leave with everything that any lane may need; where the lanes are apart they all come back to the dispatch."""
+    e = m.e
+    state = suspension.new_state("resume.apart")
+    for label, outcome in (("suspend", AT_BARRIER), ("pause", PAUSED)):
+        if outcome == PAUSED and not spins:
+            continue
+        e.label(label)
+        suspension.save(kept)
+        e.store(PCS, e.load(PCS, "%pc", 64), e.field("%warp", offset("vgpu_warp", "pc")), 64)
+        suspension.leave(state, outcome)
+    e.label("resume.apart")
+    suspension.restore(kept)
+    m.dispatch()
+
+
+def _perhaps_highest(m: Masks, ready: str, lowest: str) -> str:
+    """Every other time that the warp is resumed, the lanes that are furthest come first."""
+    e = m.e
+    absent = e.let(f"icmp eq {PCS} {ready}, {splat('i32', GONE, LANES)}")
+    highest = e.reduce("umax", "i32", e.select(absent, "i32", LANES, splat("i32", 0, LANES), ready))
+    wanted = e.load("i32", e.field("%warp", offset("vgpu_warp", "highest")), 4)
+    some = e.let(f"icmp ne i32 {lowest}, {GONE}")
+    use = e.binary("and", "i1", 1, some, e.let(f"icmp ne i32 {wanted}, 0"))
+    return e.select(use, "i32", 1, highest, lowest)
+
+
+def _force_parked(m: Masks) -> None:
+    """No lane can go on but parked ones: their partners will not come. Let the lowest go."""
+    e = m.e
+    parked = m.get("parked")
+    some = e.let(f"icmp ne i32 {m.bits(parked)}, 0")
+    force, idle = e.name("force"), e.name("idle")
+    e.do(f"br i1 {some}, label %{force}, label %{idle}")
+    e.label(force)
+    candidates = e.select(parked, "i32", LANES, e.load(PCS, "%pc", 64), splat("i32", GONE, LANES))
+    lowest = e.broadcast("i32", e.reduce("umin", "i32", candidates))
+    m.set("parked", m.and_not(parked, e.let(f"icmp eq {PCS} {candidates}, {lowest}")))
+    e.store("i1", "true", "%forced", 1)
+    m.dispatch()
+    e.label(idle)
