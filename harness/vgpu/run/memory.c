@@ -116,10 +116,31 @@ static int is_global(const vgpu_warp *warp, uint32_t space, uint64_t address) {
          !inside(parameter_window(warp), address, 1);
 }
 
-/* One request of the warp: how many distinct sectors, and which. An access never straddles two: it is aligned. */
-static void count(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint8_t what) {
-  uint32_t space = warp->launch->site[site].space, found = 0;
+static int contiguous(const vgpu_warp *warp, uint32_t mask, uint32_t bytes) {
+  uint64_t different = ~mask;
+  for (uint32_t lane = 0; lane < LANES; lane++)
+    different |= warp->addresses[lane] - warp->addresses[0] - (uint64_t)lane * bytes;
+  return different == 0;
+}
+
+/* The common request: one piece of global memory, all lanes. Returns its sectors, or 0 where it is not that. */
+static uint32_t count_piece(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t space, uint8_t what) {
+  uint64_t start = warp->addresses[0];
+  if (space != GLOBAL || !contiguous(warp, mask, bytes)) return 0;
+  int64_t index = allocation_of(warp->launch, start, (uint64_t)LANES * bytes);
+  if (index < 0 || !warp->launch->footprint || !warp->launch->footprint[index]) return 0;
+  uint64_t first = start / SECTOR, last = (start + (uint64_t)LANES * bytes - 1) / SECTOR;
+  uint8_t *state = warp->launch->footprint[index] - warp->launch->allocations[index].start / SECTOR;
+  for (uint64_t sector = first; sector <= last; sector++)
+    if (!(__atomic_load_n(&state[sector], __ATOMIC_RELAXED) & what))
+      __atomic_fetch_or(&state[sector], what, __ATOMIC_RELAXED);
+  return (uint32_t)(last - first + 1);
+}
+
+/* Any request: distinct sectors of global memory, lane by lane. An access never straddles two: it is aligned. */
+static uint32_t count_lanes(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t space, uint8_t what) {
   uint64_t sectors[LANES], highest = 0;
+  uint32_t found = 0;
   for (uint32_t lane = 0; lane < LANES; lane++) {
     uint64_t address = warp->addresses[lane], sector = address / SECTOR;
     if (!(mask >> lane & 1) || (found && sector == sectors[found - 1])) continue;
@@ -131,6 +152,13 @@ static void count(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site,
     sectors[found++] = sector;
     touch(warp->launch, address, bytes, what);
   }
+  return found;
+}
+
+static void count(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint8_t what) {
+  uint32_t space = warp->launch->site[site].space;
+  uint32_t found = count_piece(warp, mask, bytes, space, what);
+  if (found == 0) found = count_lanes(warp, mask, bytes, space, what);
   if (found == 0) return;
   if (what & READ) warp->traffic->load_requests++, warp->traffic->sectors_read += found;
   if (what & WRITTEN) warp->traffic->store_requests++, warp->traffic->sectors_written += found;
