@@ -66,6 +66,8 @@ def destinations(instruction: Instruction) -> list[Operand]:
         return []
     if instruction.opcode in ("bar", "barrier") and "red" not in instruction.modifiers:
         return []
+    if instruction.opcode == "wmma" and instruction.modifiers[0] == "store":
+        return []
     return [instruction.operands[0]]
 
 

@@ -22,9 +22,9 @@ ffi.cdef(LAYOUT)
 @cache
 def lib() -> Any:
     """The loaded library; compiled at the first call on this machine."""
-    headers = [_HEADER, _HERE / "fault.h", _HERE / "runtime.h"]
+    headers = [_HEADER, _HERE / "fault.h", _HERE / "runtime.h", _HERE / "matrix.h"]
     includes = ["-include", "stdint.h", "-include", "stddef.h"]
-    sources = [_HERE / name for name in ("scheduler.c", "memory.c", "runtime.c")]
+    sources = [_HERE / name for name in ("scheduler.c", "memory.c", "runtime.c", "matrix.c")]
     path = shared_library("vgpu_run", sources, headers, includes)
     return ffi.dlopen(str(path))
 

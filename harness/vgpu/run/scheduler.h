@@ -82,6 +82,8 @@ typedef struct {
   int32_t (*trap)(vgpu_warp *, uint32_t mask, uint32_t kind, uint32_t line);
   int32_t (*copy)(vgpu_warp *, uint32_t mask, uint32_t to, uint32_t from, uint32_t bytes);
   int32_t (*runtime)(vgpu_warp *, uint32_t mask, uint32_t function, uint32_t line);
+  int32_t (*matrix)(vgpu_warp *, uint64_t address, uint64_t stride, const uint8_t *table, uint8_t *data,
+                    uint32_t shape, uint32_t site);
 } vgpu_helpers;
 
 const vgpu_helpers *vgpu_helper_table(void);

@@ -8,7 +8,9 @@ from harness.vgpu.jit.rules import (
     extremes,
     floating,
     integer,
+    matrix_memory,
     memory,
+    mma,
     move,
     runtime,
     sets,
@@ -25,7 +27,7 @@ for _family in (integer, compare, floating, short_floats, extremes, move, warp):
         assert _form not in RULES, f"two rules for {_form}"
         RULES[_form] = _rule
 
-_FAMILIES = (memory.find, convert.find, short_convert.find, sets.find, runtime.find)
+_FAMILIES = (memory.find, convert.find, short_convert.find, sets.find, mma.find, matrix_memory.find, runtime.find)
 
 
 def find(instruction: Instruction) -> Rule | None:

@@ -10,15 +10,15 @@ rounding is odd", 2005).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from harness.vgpu.jit.context import Context
-from harness.vgpu.jit.emitter import float_literal, llvm_type, splat
+from harness.vgpu.jit.emitter import Emitter, float_literal, llvm_type, splat
 from harness.vgpu.ptx.program import Operand
 
 NAN = {"f16": 0x7FFF, "bf16": 0x7FFF, "tf32": 0x7FFFFFFF, "e4m3": 0x7F, "e5m2": 0x7F}
 INFINITY = {"f16": 0x7C00, "bf16": 0x7F80}
 SMALLEST_NORMAL = {"f16": 2.0**-14, "bf16": 2.0**-126}
-DIRECTED = ("rz", "rm", "rp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,16 @@ class Byte:
     mantissa: int
     bias: int
     largest: float
+
+
+class Values(Protocol):
+    """Where values are computed: an emitter, and how many lanes they have. A Context is one."""
+
+    @property
+    def e(self) -> Emitter: ...
+
+    @property
+    def lanes(self) -> int: ...
 
 
 BYTES = {"e4m3": Byte(3, 7, 448.0), "e5m2": Byte(2, 15, 57344.0)}
@@ -58,7 +68,7 @@ def put_pieces(c: Context, operand: Operand, values: list[str]) -> None:
 # --- to FP32 ------------------------------------------------------------------------------------------------------
 
 
-def widen(c: Context, name: str, bits: str) -> str:
+def widen(c: Values, name: str, bits: str) -> str:
     """A number of 16 bits as FP32: always exact."""
     n = c.lanes
     if name == "f16":
@@ -68,15 +78,15 @@ def widen(c: Context, name: str, bits: str) -> str:
     return as_single(c, c.e.binary("shl", "i32", n, wide, splat("i32", 16, n)))
 
 
-def as_single(c: Context, bits: str) -> str:
+def as_single(c: Values, bits: str) -> str:
     return c.e.bitcast(llvm_type("i32", c.lanes), bits, llvm_type("float", c.lanes))
 
 
-def as_bits(c: Context, value: str) -> str:
+def as_bits(c: Values, value: str) -> str:
     return c.e.bitcast(llvm_type("float", c.lanes), value, llvm_type("i32", c.lanes))
 
 
-def widen_byte(c: Context, name: str, bits: str) -> str:
+def widen_byte(c: Values, name: str, bits: str) -> str:
     """An FP8 number (i8) as the bits of the f16 that equals it (i16)."""
     n = c.lanes
     wide = c.e.cast("zext", "i8", n, bits, "i16")
@@ -97,7 +107,7 @@ def widen_byte(c: Context, name: str, bits: str) -> str:
 # --- from FP32 ----------------------------------------------------------------------------------------------------
 
 
-def narrow(c: Context, name: str, value: str, rounding: str = "rn") -> str:
+def narrow(c: Values, name: str, value: str, rounding: str = "rn") -> str:
     """An FP32 number as f16 or bf16 (i16); NaN becomes the canonical one."""
     if name == "f16":
         return canonical(c, name, _narrow_half(c, value, rounding))
@@ -107,29 +117,29 @@ def narrow(c: Context, name: str, value: str, rounding: str = "rn") -> str:
     return c.e.select(is_nan(c, value), "i16", c.lanes, splat("i16", NAN["bf16"], c.lanes), bits)
 
 
-def narrow_tf32(c: Context, value: str, rounding: str) -> str:
+def narrow_tf32(c: Values, value: str, rounding: str) -> str:
     """An FP32 number with 10 bits of fraction, as i32; the 13 bits below are 0."""
     bits = _cut(c, value, rounding, 13)
     kept = c.e.binary("and", "i32", c.lanes, bits, splat("i32", 0xFFFFE000, c.lanes))
     return c.e.select(is_nan(c, value), "i32", c.lanes, splat("i32", NAN["tf32"], c.lanes), kept)
 
 
-def is_nan(c: Context, value: str, scalar: str = "float") -> str:
+def is_nan(c: Values, value: str, scalar: str = "float") -> str:
     return c.e.let(f"fcmp uno {llvm_type(scalar, c.lanes)} {value}, {value}")
 
 
-def canonical(c: Context, name: str, bits: str) -> str:
+def canonical(c: Values, name: str, bits: str) -> str:
     """Every NaN becomes the one that PTX's arithmetic gives."""
     n = c.lanes
     return c.e.select(is_nan_bits(c, name, bits), "i16", n, splat("i16", NAN[name], n), bits)
 
 
-def is_nan_bits(c: Context, name: str, bits: str) -> str:
+def is_nan_bits(c: Values, name: str, bits: str) -> str:
     magnitude = c.e.binary("and", "i16", c.lanes, bits, splat("i16", 0x7FFF, c.lanes))
     return c.e.let(f"icmp ugt {llvm_type('i16', c.lanes)} {magnitude}, {splat('i16', INFINITY[name], c.lanes)}")
 
 
-def _cut(c: Context, value: str, rounding: str, below: int) -> str:
+def _cut(c: Values, value: str, rounding: str, below: int) -> str:
     """FP32 bits with the increment added that makes cutting the lowest `below` bits off a rounding.
 
     A carry runs into the exponent, as it should: the number after the largest finite one is infinity.
@@ -152,7 +162,7 @@ def _cut(c: Context, value: str, rounding: str, below: int) -> str:
     return c.e.binary("add", "i32", n, bits, step)
 
 
-def _narrow_half(c: Context, value: str, rounding: str) -> str:
+def _narrow_half(c: Values, value: str, rounding: str) -> str:
     """To nearest by the CPU; the directed modes take one step back from there where it went the wrong way."""
     n = c.lanes
     nearest = c.e.cast("fptrunc", "float", n, value, "half")
@@ -175,7 +185,7 @@ def _narrow_half(c: Context, value: str, rounding: str) -> str:
     return c.e.select(c.e.binary("and", "i1", n, short, outwards), "i16", n, up, stepped)
 
 
-def narrow_byte(c: Context, name: str, value: str) -> str:
+def narrow_byte(c: Values, name: str, value: str) -> str:
     """An FP32 number as FP8 (i8), to nearest even; beyond the largest number it stays there (.satfinite)."""
     byte, n, type_ = BYTES[name], c.lanes, llvm_type("float", c.lanes)
     lowest = 1 - byte.bias  # exponent of the smallest normal number
@@ -203,7 +213,7 @@ def narrow_byte(c: Context, name: str, value: str) -> str:
 # --- rounding to odd ----------------------------------------------------------------------------------------------
 
 
-def odd_sum(c: Context, a: str, b: str) -> str:
+def odd_sum(c: Values, a: str, b: str) -> str:
     """a + b of doubles, rounded to odd: Knuth's two-sum tells what the nearest sum lost."""
     n, type_, integer = c.lanes, llvm_type("double", c.lanes), llvm_type("i64", c.lanes)
     total = c.e.binary("fadd", "double", n, a, b)
@@ -217,7 +227,7 @@ def odd_sum(c: Context, a: str, b: str) -> str:
     return _make_odd(c, total, lost, c.e.let(f"icmp slt {integer} {opposite}, {splat('i64', 0, n)}"), "double", "i64")
 
 
-def odd_single(c: Context, value: str) -> str:
+def odd_single(c: Values, value: str) -> str:
     """A double to FP32, rounded to odd."""
     n, type_ = c.lanes, llvm_type("double", c.lanes)
     nearest = c.e.cast("fptrunc", "double", n, value, "float")
@@ -227,7 +237,7 @@ def odd_single(c: Context, value: str) -> str:
     return _make_odd(c, nearest, lost, c.e.let(f"fcmp ogt {type_} {sizes[0]}, {sizes[1]}"), "float", "i32")
 
 
-def _make_odd(c: Context, nearest: str, lost: str, too_large: str, scalar: str, integer: str) -> str:
+def _make_odd(c: Values, nearest: str, lost: str, too_large: str, scalar: str, integer: str) -> str:
     n, type_ = c.lanes, llvm_type(integer, c.lanes)
     bits = c.e.bitcast(llvm_type(scalar, n), nearest, type_)
     down = c.e.binary("sub", integer, n, bits, splat(integer, 1, n))
@@ -236,7 +246,7 @@ def _make_odd(c: Context, nearest: str, lost: str, too_large: str, scalar: str, 
     return c.e.bitcast(type_, c.e.select(lost, integer, n, odd, bits), llvm_type(scalar, n))
 
 
-def fused(c: Context, a: str, b: str, addend: str) -> str:
+def fused(c: Values, a: str, b: str, addend: str) -> str:
     """a * b + addend of FP32 numbers with at most 11 bits each, rounded to odd in FP32."""
     wide = [c.e.cast("fpext", "float", c.lanes, value, "double") for value in (a, b, addend)]
     product = c.e.binary("fmul", "double", c.lanes, wide[0], wide[1])  # exact: 22 bits

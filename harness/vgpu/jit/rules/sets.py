@@ -11,7 +11,7 @@ from harness.vgpu.jit.emitter import llvm_type, splat
 from harness.vgpu.jit.rules.compare import BITS_ONLY, COMBINE, FLOATING, SIGNED, UNSIGNED
 from harness.vgpu.jit.rules.floating import flush as flush_single
 from harness.vgpu.jit.rules.formats import pieces, put_pieces, widen
-from harness.vgpu.jit.rules.rule import LLVM_INTEGER, Rule
+from harness.vgpu.jit.rules.rule import LLVM_INTEGER, Kind, Rule
 from harness.vgpu.jit.rules.short_floats import flush
 from harness.vgpu.ptx.program import Instruction, Operand, Pair
 
@@ -45,7 +45,7 @@ def find(instruction: Instruction) -> Rule | None:
     if instruction.opcode == "set" and rest[-1] not in SOURCES.get(rest[0], ()):
         return None
     section = HALF if set(rest) & set(SHORT) else SECTION
-    kind = "fp16" if rest[-1] in SHORT else "fp32" if rest[-1] == "f32" else "int"
+    kind: Kind = "fp16" if rest[-1] in SHORT else "fp32" if rest[-1] == "f32" else "int"
     return Rule(_set if instruction.opcode == "set" else _setp, section, kind)
 
 

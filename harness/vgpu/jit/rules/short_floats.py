@@ -26,6 +26,7 @@ from harness.vgpu.jit.rules.rule import Lower, Rule, RuleTable
 
 SECTION = "Half Precision Floating Point Instructions"
 Compute = Callable[..., str]
+Flags = tuple[tuple[str, ...], ...]
 VARIANTS = (("f16", "f16", 1), ("f16x2", "f16", 2), ("bf16", "bf16", 1), ("bf16x2", "bf16", 2))
 
 
@@ -115,7 +116,7 @@ def _table() -> RuleTable:
         half = name == "f16"
         for operation, compute in binary.items():
             for rounding in ("", ".rn"):
-                endings = (("ftz",), ("ftz", "sat")) if half else ((),)
+                endings: Flags = (("ftz",), ("ftz", "sat")) if half else ((),)
                 for flags in endings:
                     form = ".".join((operation + rounding, *flags, type_))
                     add(form, _arithmetic(compute, name, packed, flags))

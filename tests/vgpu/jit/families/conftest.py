@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +75,36 @@ def _zeros() -> Callable[..., np.ndarray]:
 def _run() -> Callable[..., None]:
     """run(ptx, *arguments, grid=, block=, shared=): load the only kernel and launch it."""
     return lambda text, *arguments, **options: launch(load(text), *arguments, **options)
+
+
+@cache
+def _nvcc() -> Path | None:
+    """nvcc of the CUDA wheels; None where they are not installed."""
+    spec = find_spec("nvidia")
+    folders = (spec.submodule_search_locations or []) if spec else []
+    return next((nvcc for folder in folders if (nvcc := Path(folder) / "cu13" / "bin" / "nvcc").exists()), None)
+
+
+@cache
+def _ptx(source: str, arch: str) -> str:
+    nvcc = _nvcc()
+    if nvcc is None:
+        pytest.skip("nvcc is not installed")
+    command = [str(nvcc), "-x", "cu", "-std=c++17", f"-arch=compute_{arch}", "-ptx", "-o", "-", "-"]
+    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(name="cuda")
+def _cuda() -> Callable[[str, str], dict[str, Callable[..., None]]]:
+    """cuda(source, "80"): compile CUDA C++ with nvcc; its kernels, to call as `run` is called."""
+
+    def compile_(source: str, arch: str) -> dict[str, Callable[..., None]]:
+        kernels = module.load(_ptx(source, arch), "test.ptx").kernels
+        return {name: partial(launch, kernel) for name, kernel in kernels.items()}
+
+    return compile_
 
 
 @pytest.fixture(params=["lanes", "uniform"])
