@@ -89,6 +89,8 @@ def project(pytester, plain_device, monkeypatch):
     monkeypatch.setattr(harness.run, "_profile", made_up_profile)
     pytester.makepyfile(test_suites=SUITES)
     monkeypatch.setattr(sys, "path", [str(SOURCE), *sys.path])
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):  # the session under test is nobody's worker
+        monkeypatch.delenv(name, raising=False)
     plugin = () if INSTALLED else ("-p", "harness.plugin")
 
     def run(*options, processes=False):

@@ -169,5 +169,5 @@ def test_a_mistake_is_named_with_its_line_and_text(
 
 @pytest.mark.parametrize("statement", ["ld.global.u32 %r1, g[1];", "mov.u32 %r1, %r2+1;"])
 def test_what_is_valid_but_not_supported_says_so(kernel: Callable[[str], Function], statement: str) -> None:
-    with pytest.raises(UnsupportedPtx, match="<ptx>:12: .* is not supported: "):
+    with pytest.raises(UnsupportedPtx, match=r"<ptx>:12: .* is not supported: "):
         kernel(statement)
