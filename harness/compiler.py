@@ -24,6 +24,7 @@ from pathlib import Path
 
 from harness.entries import Entry, Parameter, entries_of
 from harness.errors import FuseproofError
+from harness.vgpu.native import cache_directory
 
 OPTIONS = ("-O3", "-std=c++17", "-lineinfo", "--no-compress")
 _INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
@@ -49,18 +50,11 @@ def compile_unit(source: Path, expressions: Sequence[str], capability: tuple[int
     arch = "".join(map(str, capability))
     options = (*OPTIONS, "-gencode", f"arch=compute_{arch},code=[sm_{arch},compute_{arch}]")
     key = _key(source, expressions, options, nvcc_version(nvcc))
-    kept = cache_folder() / "units" / f"{source.stem}-{key}"
+    kept = cache_directory() / "units" / f"{source.stem}-{key}"
     if not kept.with_suffix(".fatbin").exists():
         _build(nvcc, source, expressions, options, kept)
     listed = json.loads(kept.with_suffix(".json").read_text())
     return Unit(source, kept.with_suffix(".fatbin").read_bytes(), {name: _entry(row) for name, row in listed.items()})
-
-
-def cache_folder() -> Path:
-    """$FUSEPROOF_CACHE, else fuseproof's folder in the user's cache."""
-    if chosen := os.environ.get("FUSEPROOF_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fuseproof"
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from harness import compiler
-from harness.compiler import CompileError, cache_folder, compile_unit, find_nvcc
+from harness.compiler import CompileError, compile_unit, find_nvcc
+from harness.vgpu.native import cache_directory
 
 SOURCE = """#include "more.cuh"
 
@@ -87,7 +88,7 @@ def test_a_function_that_is_no_kernel_is_refused(source):
 def test_a_failed_compilation_leaves_nothing_in_the_cache(source):
     with pytest.raises(CompileError):
         compile_unit(source, ["nothing"], (7, 5))
-    assert list((cache_folder() / "units").iterdir()) == []
+    assert list((cache_directory() / "units").iterdir()) == []
 
 
 def test_a_missing_source_is_one_sentence(source):
@@ -107,7 +108,7 @@ def test_without_nvcc_the_way_out_is_named(monkeypatch):
 
 def test_the_cache_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("FUSEPROOF_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
+    assert cache_directory() == tmp_path
     monkeypatch.delenv("FUSEPROOF_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "fuseproof"
+    assert cache_directory() == tmp_path / "fuseproof"
