@@ -14,7 +14,7 @@ from typing import Any
 from harness.vgpu.counters.record import Counters
 from harness.vgpu.errors import KernelFault, VgpuError
 from harness.vgpu.jit import compile as jit
-from harness.vgpu.jit.frame import SPACES, Frame, Site, function_address
+from harness.vgpu.jit.frame import SPACES, Frame, Site, Target, function_address
 from harness.vgpu.jit.linking import localise
 from harness.vgpu.jit.lowering import lower
 from harness.vgpu.ptx.parser import parse
@@ -53,7 +53,8 @@ class LoadedKernel:
     """One `.entry` of a loaded module."""
 
     def __init__(self, module: LoadedModule, function: Function) -> None:
-        frame = Frame(localise(function), module.program, jit.host())
+        self._target = module.target or jit.host()
+        frame = Frame(localise(function), module.program, self._target)
         self.name = function.name
         self.parameters = tuple(
             Parameter(frame.parameters[p.name], frame.parameter_sizes[p.name]) for p in function.parameters
@@ -77,16 +78,16 @@ class LoadedKernel:
                 self._code = code
 
     def _key(self) -> str:
-        return jit.cache_key(self._module.program.text, self.name, target=jit.host())
+        return jit.cache_key(self._module.program.text, self.name, target=self._target)
 
     def _compiled(self) -> _Code:
         key = self._key()
         kept = jit.stored(key)
         if kept is not None:
             return pickle.loads(kept)  # the cache is the user's own
-        lowered = lower(self._module.program, self._function, jit.host())
+        lowered = lower(self._module.program, self._function, self._target)
         code = _Code(
-            object=jit.object_code(lowered.ir, jit.host()),
+            object=jit.object_code(lowered.ir, self._target),
             frame_bytes=lowered.frame_bytes,
             local_bytes=lowered.local_bytes,
             sites=lowered.sites,
@@ -206,8 +207,9 @@ def _counters(launch: Any, code: _Code, footprint: list[Any]) -> Counters:
 class LoadedModule:
     """Kernels and global variables by name; `variables[name]` is (address, bytes)."""
 
-    def __init__(self, program: Module) -> None:
+    def __init__(self, program: Module, target: Target | None = None) -> None:
         self.program = program
+        self.target = target
         self.kernels: dict[str, LoadedKernel] = {}
         self.variables: dict[str, tuple[int, int]] = {}
         self._memory: list[Any] = []
@@ -281,6 +283,9 @@ def _forget(addresses: list[int], memory: list[Any]) -> None:
     memory.clear()
 
 
-def load(ptx: str, name: str = "<ptx>") -> LoadedModule:
-    """Parse PTX and place its variables. Raises InvalidPtx. Kernels are compiled at their first launch."""
-    return LoadedModule(parse(ptx, name))
+def load(ptx: str, name: str = "<ptx>", target: Target | None = None) -> LoadedModule:
+    """Parse PTX and place its variables. Raises InvalidPtx. Kernels are compiled at their first launch.
+
+    `target` is the CPU to compile for, if it is not this machine's.
+    """
+    return LoadedModule(parse(ptx, name), target)
