@@ -6,8 +6,8 @@ An instruction is taken apart into destination type, source type, rounding and t
 from __future__ import annotations
 
 from harness.vgpu.jit.context import Context
-from harness.vgpu.jit.emitter import BITS, llvm_type, splat
-from harness.vgpu.jit.rules.floating import flush, round_exact, saturate
+from harness.vgpu.jit.emitter import BITS, float_literal, llvm_type, splat
+from harness.vgpu.jit.rules.floating import flush, narrowed, round_exact, round_sum, saturate
 from harness.vgpu.jit.rules.rule import LLVM_FLOAT, LLVM_INTEGER, Rule
 from harness.vgpu.ptx.program import Instruction
 
@@ -86,19 +86,35 @@ def _integer_to_float(c: Context) -> None:
     signed = source[0] == "s"
     rounding = _rounding(c)
     value = c.get(a, have)
-    if rounding != "rn":
-        if want != "float" or BITS[have] > 32:
+    if rounding != "rn" and not (want == "double" and BITS[have] <= 32):
+        if want == "double":
             c.unsupported(f"rounding {rounding} from {source} to {target}")
-        wide = c.e.cast("sitofp" if signed else "uitofp", have, c.lanes, value, "double")
-        c.put(d, round_exact(c, rounding, wide, splat("double", "0.0", c.lanes)), "float")
+        c.put(d, _saturate(c, round_sum(c, rounding, *_two_doubles(c, value, have, signed), want), want), want)
         return
     if want == "half" and BITS[have] > 16:
         # exact in FP64 up to 53 bits; beyond 2^17 the half is infinite whatever the low bits say
         wide = c.e.cast("sitofp" if signed else "uitofp", have, c.lanes, value, "double")
-        result = c.e.cast("fptrunc", "double", c.lanes, wide, "half")
+        result = narrowed(c, wide, "double", "half", c.lanes)
     else:
         result = c.e.cast("sitofp" if signed else "uitofp", have, c.lanes, value, want)
-    c.put(d, saturate(c, result, want) if _has(c, "sat") else result, want)
+    c.put(d, _saturate(c, result, want), want)
+
+
+def _saturate(c: Context, value: str, scalar: str) -> str:
+    return saturate(c, value, scalar) if _has(c, "sat") else value
+
+
+def _two_doubles(c: Context, value: str, have: str, signed: bool) -> tuple[str, str]:
+    """An integer as the sum of two doubles, exactly."""
+    to_double = "sitofp" if signed else "uitofp"
+    if BITS[have] <= 32:
+        return c.e.cast(to_double, have, c.lanes, value, "double"), splat("double", "0.0", c.lanes)
+    half = splat("i64", 32, c.lanes)
+    high = c.e.binary("ashr" if signed else "lshr", "i64", c.lanes, value, half)
+    low = c.e.binary("sub", "i64", c.lanes, value, c.e.binary("shl", "i64", c.lanes, high, half))
+    scale = splat("double", float_literal(2.0**32), c.lanes)
+    upper = c.e.binary("fmul", "double", c.lanes, c.e.cast(to_double, "i64", c.lanes, high, "double"), scale)
+    return upper, c.e.cast("uitofp", "i64", c.lanes, low, "double")
 
 
 def _float_to_integer(c: Context) -> None:
@@ -153,31 +169,14 @@ def _float_to_float(c: Context) -> None:
         value = _narrow(c, value, have, want, rounding)
     if _has(c, "ftz") and target == "f32":
         value = flush(c, value)
-    if _has(c, "sat"):
-        value = saturate(c, value, want)
-    c.put(d, value, want)
+    c.put(d, _saturate(c, value, want), want)
 
 
 def _narrow(c: Context, value: str, have: str, want: str, rounding: str) -> str:
     if rounding == "rn":
-        return c.e.cast("fptrunc", have, c.lanes, value, want)
-    if (have, want) == ("double", "float"):
-        return round_exact(c, rounding, value, splat("double", "0.0", c.lanes))
-    if rounding == "rz":
-        return _half_towards_zero(c, value, have)
-    return c.unsupported(f"rounding {rounding}")
-
-
-def _half_towards_zero(c: Context, value: str, have: str) -> str:
-    """The nearest half, one step back where it is larger in magnitude; an overflow gives the largest half."""
-    n, half, integer, type_ = c.lanes, llvm_type("half", c.lanes), llvm_type("i16", c.lanes), llvm_type(have, c.lanes)
-    nearest = c.e.cast("fptrunc", have, n, value, "half")
-    back = c.e.cast("fpext", "half", n, nearest, have)
-    sizes = [c.e.intrinsic("fabs", have, n, v) for v in (back, value)]
-    too_large = c.e.let(f"fcmp ogt {type_} {sizes[0]}, {sizes[1]}")
-    bits = c.e.bitcast(half, nearest, integer)
-    stepped = c.e.binary("sub", "i16", n, bits, splat("i16", 1, n))
-    return c.e.bitcast(integer, c.e.select(too_large, "i16", n, stepped, bits), half)
+        return narrowed(c, value, have, want, c.lanes)
+    wide = c.e.cast("fpext", have, c.lanes, value, "double")
+    return round_exact(c, rounding, wide, splat("double", "0.0", c.lanes), want)
 
 
 def _pack_halves(c: Context) -> None:

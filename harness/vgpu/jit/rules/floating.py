@@ -6,10 +6,11 @@ rounding to FP32 is corrected by one step where it went the wrong way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from harness.vgpu.jit.context import Context
-from harness.vgpu.jit.emitter import float_literal, llvm_type, splat
+from harness.vgpu.jit.emitter import BITS, float_literal, llvm_type, splat
 from harness.vgpu.jit.rules import approximate
 from harness.vgpu.jit.rules.rule import Kind, Lower, Rule, RuleTable
 
@@ -43,6 +44,24 @@ def saturate(c: Context, value: str, scalar: str, packed: int = 1) -> str:
     return c.e.select(below, scalar, lanes, positive, one)
 
 
+def narrowed(c: Context, value: str, have: str, want: str, lanes: int) -> str:
+    """The nearest number of a narrower type.
+
+    A CPU without FP16 arithmetic has no instruction from FP64 to FP16, and LLVM would call a function that not every
+    process has. There it goes by FP32: rounding to odd first (the bits that get lost leave their trace in the last
+    bit that stays) keeps the second rounding right, as FP32 has more than two bits beyond FP16.
+    """
+    if (have, want) == ("double", "half") and not c.frame.target.native_half:
+        wide, lost = llvm_type("i64", lanes), splat("i64", (1 << 29) - 1, lanes)
+        bits = c.e.bitcast(llvm_type(have, lanes), value, wide)
+        exact = c.e.let(f"icmp eq {wide} {c.e.binary('and', 'i64', lanes, bits, lost)}, {splat('i64', 0, lanes)}")
+        kept = c.e.binary("and", "i64", lanes, bits, splat("i64", -1 << 29, lanes))
+        odd = c.e.binary("or", "i64", lanes, kept, splat("i64", 1 << 29, lanes))
+        rounded = c.e.bitcast(wide, c.e.select(exact, "i64", lanes, bits, odd), llvm_type(have, lanes))
+        value, have = c.e.cast("fptrunc", "double", lanes, rounded, "float"), "float"
+    return c.e.cast("fptrunc", have, lanes, value, want)
+
+
 # --- the arithmetic itself, on values ---
 
 Operation = Callable[..., str]
@@ -66,7 +85,17 @@ def _fma(c: Context, scalar: str, packed: int, a: str, b: str, addend: str) -> s
         return c.e.intrinsic("fma", scalar, lanes, a, b, addend)
     wide = [c.e.cast("fpext", "half", lanes, value, "double") for value in (a, b, addend)]
     product = c.e.binary("fmul", "double", lanes, wide[0], wide[1])
-    return c.e.cast("fptrunc", "double", lanes, c.e.binary("fadd", "double", lanes, product, wide[2]), "half")
+    return narrowed(c, c.e.binary("fadd", "double", lanes, product, wide[2]), "double", "half", lanes)
+
+
+def _approximate_division(c: Context, scalar: str, packed: int, a: str, b: str) -> str:
+    """PTX computes a * (1/b), and 1/b is lost for 2^126 < |b| < 2^128: then a zero, or a NaN where a is infinite."""
+    quotient = c.e.binary("fdiv", scalar, c.lanes, a, b)
+    type_, size = llvm_type(scalar, c.lanes), c.e.intrinsic("fabs", scalar, c.lanes, b)
+    far = c.e.let(f"fcmp ogt {type_} {size}, {splat(scalar, float_literal(2.0**126), c.lanes)}")
+    finite = c.e.let(f"fcmp olt {type_} {size}, {splat(scalar, float_literal(math.inf), c.lanes)}")
+    lost = c.e.binary("fmul", scalar, c.lanes, quotient, splat(scalar, "0.0", c.lanes))
+    return c.e.select(c.e.binary("and", "i1", c.lanes, far, finite), scalar, c.lanes, lost, quotient)
 
 
 def _minimum(name: str) -> Operation:
@@ -122,34 +151,33 @@ def _directed_binary(operation: str, mode: str) -> Lower:
     return lower
 
 
-def round_sum(c: Context, mode: str, a: str, b: str) -> str:
-    """fl(a + b) for exact doubles, rounded to FP32 in a directed mode: rz, rm, rp."""
+def round_sum(c: Context, mode: str, a: str, b: str, scalar: str = "float") -> str:
+    """a + b for exact doubles, rounded to a narrower type in a directed mode: rz, rm, rp."""
     n, type_ = c.lanes, llvm_type("double", c.lanes)
     total = c.e.binary("fadd", "double", n, a, b)
     part = c.e.binary("fsub", "double", n, total, a)
     rest_a = c.e.binary("fsub", "double", n, a, c.e.binary("fsub", "double", n, total, part))
     rest_b = c.e.binary("fsub", "double", n, b, part)
     error = c.e.binary("fadd", "double", n, rest_a, rest_b)
-    rounded = round_exact(c, mode, total, error)
+    rounded = round_exact(c, mode, total, error, scalar)
     if mode != "rm":
         return rounded
     # x + -x is -0 when rounding down, which the negated sum gives
     negated = c.e.binary("fadd", "double", n, *(c.e.let(f"fneg {type_} {v}") for v in (a, b)))
-    zero = c.e.cast("fptrunc", "double", n, c.e.let(f"fneg {type_} {negated}"), "float")
+    zero = narrowed(c, c.e.let(f"fneg {type_} {negated}"), "double", scalar, n)
     is_zero = c.e.let(f"fcmp oeq {type_} {total}, {splat('double', '0.0', n)}")
-    return c.e.select(is_zero, "float", n, zero, rounded)
+    return c.e.select(is_zero, scalar, n, zero, rounded)
 
 
-def round_exact(c: Context, mode: str, value: str, error: str) -> str:
-    """`value + error` (error far below the last bit of value) as FP32 in a directed mode."""
-    n, wide, type_, integer = (
-        c.lanes,
-        llvm_type("double", c.lanes),
-        llvm_type("float", c.lanes),
-        llvm_type("i32", c.lanes),
-    )
-    nearest = c.e.cast("fptrunc", "double", n, value, "float")
-    back = c.e.cast("fpext", "float", n, nearest, "double")
+def round_exact(c: Context, mode: str, value: str, error: str, scalar: str = "float") -> str:
+    """`value + error` (error far below the last bit of value) as a narrower type in a directed mode.
+
+    The nearest number of that type, and one step from there where that lies on the wrong side.
+    """
+    n, bits_type = c.lanes, f"i{BITS[scalar]}"
+    wide, type_, integer = (llvm_type(t, n) for t in ("double", scalar, bits_type))
+    nearest = narrowed(c, value, "double", scalar, n)
+    back = c.e.cast("fpext", scalar, n, nearest, "double")
     zero = splat("double", "0.0", n)
 
     def beyond(direction: str) -> str:
@@ -167,20 +195,21 @@ def round_exact(c: Context, mode: str, value: str, error: str) -> str:
         positive = c.e.let(f"fcmp ogt {wide} {value}, {zero}")
         step = c.e.select(positive, "i1", n, beyond("above"), beyond("below"))
     bits = c.e.bitcast(type_, nearest, integer)
-    one = splat("i32", 1, n)
-    magnitude_up = c.e.binary("add", "i32", n, bits, one)
-    magnitude_down = c.e.binary("sub", "i32", n, bits, one)
-    negative = c.e.let(f"icmp slt {integer} {bits}, {splat('i32', 0, n)}")
-    is_zero = c.e.let(f"fcmp oeq {type_} {nearest}, {splat('float', '0.0', n)}")
+    one = splat(bits_type, 1, n)
+    magnitude_up = c.e.binary("add", bits_type, n, bits, one)
+    magnitude_down = c.e.binary("sub", bits_type, n, bits, one)
+    negative = c.e.let(f"icmp slt {integer} {bits}, {splat(bits_type, 0, n)}")
+    is_zero = c.e.let(f"fcmp oeq {type_} {nearest}, {splat(scalar, '0.0', n)}")
     if mode == "rz":
         moved = magnitude_down
     elif mode == "rm":
-        moved = c.e.select(negative, "i32", n, magnitude_up, magnitude_down)
-        moved = c.e.select(is_zero, "i32", n, splat("i32", 0x80000001, n), moved)
+        moved = c.e.select(negative, bits_type, n, magnitude_up, magnitude_down)
+        smallest = splat(bits_type, 1 << BITS[scalar] - 1 | 1, n)
+        moved = c.e.select(is_zero, bits_type, n, smallest, moved)
     else:
-        moved = c.e.select(negative, "i32", n, magnitude_down, magnitude_up)
-        moved = c.e.select(is_zero, "i32", n, one, moved)
-    return c.e.bitcast(integer, c.e.select(step, "i32", n, moved, bits), type_)
+        moved = c.e.select(negative, bits_type, n, magnitude_down, magnitude_up)
+        moved = c.e.select(is_zero, bits_type, n, one, moved)
+    return c.e.bitcast(integer, c.e.select(step, bits_type, n, moved, bits), type_)
 
 
 def _unary(intrinsic: str, scalar: str, packed: int = 1) -> Lower:
@@ -277,8 +306,8 @@ def _table() -> RuleTable:
         add(f"copysign.{form}", _copysign(scalar), scalar)
     for ftz in (False, True):
         suffix = ".ftz" if ftz else ""
-        for name in ("approx", "full"):
-            add(f"div.{name}{suffix}.f32", _arithmetic(_llvm("fdiv"), "float", ftz=ftz), "float", "sfu")
+        for name, compute in (("approx", _approximate_division), ("full", _llvm("fdiv"))):
+            add(f"div.{name}{suffix}.f32", _arithmetic(compute, "float", ftz=ftz), "float", "sfu")
         for name, approximation in approximate.FUNCTIONS.items():
             add(f"{name}.approx{suffix}.f32", _approximation(approximation, ftz), "float", "sfu")
     add("tanh.approx.f32", _approximation(approximate.tanh, ftz=False), "float", "sfu")
