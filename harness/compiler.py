@@ -24,7 +24,7 @@ from pathlib import Path
 
 from harness.entries import Entry, Parameter, entries_of
 from harness.errors import FuseproofError
-from harness.vgpu.native import cache_directory
+from harness.vgpu.cache import cache_directory, publish, read
 
 OPTIONS = ("-O3", "-std=c++17", "-lineinfo", "--no-compress")
 _INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
@@ -51,10 +51,10 @@ def compile_unit(source: Path, expressions: Sequence[str], capability: tuple[int
     options = (*OPTIONS, "-gencode", f"arch=compute_{arch},code=[sm_{arch},compute_{arch}]")
     key = _key(source, expressions, options, nvcc_version(nvcc))
     kept = cache_directory() / "units" / f"{source.stem}-{key}"
-    if not kept.with_suffix(".fatbin").exists():
-        _build(nvcc, source, expressions, options, kept)
-    listed = json.loads(kept.with_suffix(".json").read_text())
-    return Unit(source, kept.with_suffix(".fatbin").read_bytes(), {name: _entry(row) for name, row in listed.items()})
+    fatbin, record = read(kept.with_suffix(".fatbin")), read(kept.with_suffix(".json"))
+    if fatbin is None or record is None:
+        fatbin, record = _build(nvcc, source, expressions, options, kept)
+    return Unit(source, fatbin, {name: _entry(row) for name, row in json.loads(record).items()})
 
 
 @lru_cache(maxsize=1)
@@ -83,10 +83,11 @@ def nvcc_version(nvcc: Path) -> str:
     return release.group(1).strip() if release else "unknown"
 
 
-def _build(nvcc: Path, source: Path, expressions: Sequence[str], options: Sequence[str], kept: Path) -> None:
-    """Run nvcc in a folder of its own, then move both files into the cache, the fatbinary last."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+def _build(
+    nvcc: Path, source: Path, expressions: Sequence[str], options: Sequence[str], kept: Path
+) -> tuple[bytes, bytes]:
+    """Run nvcc in a folder of its own and keep what it made: the fatbinary, and the record of its kernels."""
+    with tempfile.TemporaryDirectory() as folder:
         unit = Path(folder) / "unit.cu"
         unit.write_text(_translation_unit(source, expressions))
         fatbin = unit.with_suffix(".fatbin")
@@ -95,10 +96,10 @@ def _build(nvcc: Path, source: Path, expressions: Sequence[str], options: Sequen
         if done.returncode != 0:
             raise CompileError(_complaint(source, expressions, done.stdout + done.stderr))
         listed = {name: asdict(entry) for name, entry in _entries(unit, expressions).items()}
-        record = unit.with_suffix(".json")
-        record.write_text(json.dumps(listed))
-        os.replace(record, kept.with_suffix(".json"))
-        os.replace(fatbin, kept.with_suffix(".fatbin"))
+        content, record = fatbin.read_bytes(), json.dumps(listed).encode()
+    publish(kept.with_suffix(".json"), record)
+    publish(kept.with_suffix(".fatbin"), content)
+    return content, record
 
 
 def _translation_unit(source: Path, expressions: Sequence[str]) -> str:

@@ -13,18 +13,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.vgpu.cache import cache_directory, publish
 from harness.vgpu.errors import VgpuError
 
 FLAGS = ("-std=gnu11", "-O2", "-fPIC", "-shared", "-pthread", "-Wall")
-
-
-def cache_directory() -> Path:
-    """`$FUSEPROOF_CACHE`, else `$XDG_CACHE_HOME/fuseproof`, else `~/.cache/fuseproof`; made if missing."""
-    named = os.environ.get("FUSEPROOF_CACHE")
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    directory = Path(named) if named else Path(home) / "fuseproof"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
 
 
 def compiler() -> str:
@@ -33,16 +25,6 @@ def compiler() -> str:
         if name and shutil.which(name):
             return name
     raise VgpuError("no C compiler found: install gcc (Debian and Ubuntu: apt-get install g++) or set CC")
-
-
-def publish(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, in any process, sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.chmod(temporary, 0o755)
-    os.replace(temporary, path)
 
 
 def shared_library(name: str, sources: Sequence[Path], headers: Sequence[Path] = (), flags: Sequence[str] = ()) -> Path:

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness.vgpu import native
+from harness.vgpu import cache
 from harness.vgpu.driver import cubin
 from harness.vgpu.gpus import Gpu
 
@@ -26,10 +26,11 @@ def usage(ptx: str, gpu: Gpu) -> dict[str, cubin.Usage]:
         return {}
     architecture = "sm_{}{}".format(*max(gpu.compute_capability, gpu.compile_capability))
     key = hashlib.sha256("\0".join((_version(program), architecture, ptx)).encode()).hexdigest()[:32]
-    kept = native.cache_directory() / "ptxas" / f"{key}.cubin"
-    if not kept.exists():
-        native.publish(kept, _compiled(program, ptx, architecture))
-    content = kept.read_bytes()
+    kept = cache.cache_directory() / "ptxas" / f"{key}.cubin"
+    content = cache.read(kept)
+    if content is None:
+        content = _compiled(program, ptx, architecture)
+        cache.publish(kept, content)
     return cubin.usage(content) if content else {}
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 
+from harness.vgpu.cache import cache_directory, publish, read
 from harness.vgpu.jit.frame import Target
-from harness.vgpu.native import cache_directory, publish
 from harness.vgpu.run.native import LAYOUT
 
 OPTIMISATION = 2
@@ -68,7 +68,7 @@ def cache_key(*parts: str, target: Target) -> str:
     digest = hashlib.sha256(_VERSION)
     for part in (*parts, target.cpu, target.features):
         digest.update(part.encode())
-        digest.update(b"\\0")
+        digest.update(b"\0")
     return digest.hexdigest()
 
 
@@ -86,8 +86,7 @@ def object_code(ir: str, target: Target) -> bytes:
 
 def stored(key: str) -> bytes | None:
     """Object code from the cache."""
-    path = _path(key)
-    return path.read_bytes() if path.exists() else None
+    return read(_path(key))
 
 
 def store(key: str, code: bytes) -> None:

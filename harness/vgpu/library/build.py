@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 
 from harness.errors import FuseproofError
-from harness.vgpu import native
+from harness.vgpu import cache, native
 from harness.vgpu.errors import VgpuError
 from harness.vgpu.library import prototypes
 
@@ -37,9 +37,9 @@ _CALL = (Path(__file__).parent / "call.c").read_text(encoding="utf-8")
 
 def build() -> Path:
     """The library's path; compiled where the cache doesn't hold it yet."""
-    path = native.cache_directory() / "library" / _key() / SONAME
+    path = cache.cache_directory() / "library" / _key() / SONAME
     if not path.exists():
-        native.publish(path, _compiled())
+        cache.publish(path, _compiled())
     return path
 
 
