@@ -29,6 +29,8 @@ POOLS = {
 KIND = {"16": "s", "32": "r", "64": "d", "f16": "h", "f32": "f", "f64": "g", "f16x2": "x", "pred": "p"}
 T = TypeVar("T")
 
+# of a warp's instructions, how many are met in two places, and how many by parts of a region with masks of their own
+APART, PARTS = 0.0, 0.0  # 0.15 and 0.25 once the engine follows: test_regressions
 SLOT_BYTES = 32  # what a thread may use of global and of local memory; of shared memory half
 TABLE_WORDS = 64
 
@@ -424,39 +426,76 @@ class Generator:
 
     def _exchange(self) -> Line:
         """Each thread leaves a word in shared memory and reads another's, between barriers."""
+        if self.rng.random() < 0.2:  # lanes may come to a barrier in different places, unless it says `.aligned`
+            number = self.rng.randrange(3)
+            return Line((f"@{self.pick('p')} bra {{label}}other;", *self._exchanged(f"barrier.sync {number};"),
+                         "bra {label}end;", "{label}other:", *self._exchanged(f"barrier.sync {number};"),
+                         "{label}end:"))  # fmt: skip
+        return Line(
+            self._exchanged(self.rng.choice(("bar.sync 0;", "bar.sync 0;", "barrier.sync.aligned 0;", "bar.sync 1;")))
+        )
+
+    def _exchanged(self, bar: str) -> tuple[str, ...]:
         shift = self.rng.choice((1, 31, 32, 5, self.rng.randrange(100)))
-        bar = self.rng.choice(("bar.sync 0;", "bar.sync 0;", "barrier.sync.aligned 0;", "bar.sync 1;"))
-        return Line((f"st.shared.b32 [%xch], {self.pick('r')};", bar, f"add.u32 %t1, %tx, {shift};",
-                     "rem.u32 %t1, %t1, %nt;", "mad.wide.u32 %a0, %t1, 4, %xch0;",
-                     f"ld.shared.b32 {self.pick('r', True)}, [%a0];", bar))  # fmt: skip
+        return (f"st.shared.b32 [%xch], {self.pick('r')};", bar, f"add.u32 %t1, %tx, {shift};", "rem.u32 %t1, %t1, %nt;",
+                "mad.wide.u32 %a0, %t1, 4, %xch0;", f"ld.shared.b32 {self.pick('r', True)}, [%a0];", bar)  # fmt: skip
 
     def _collective(self) -> Line:
+        """An instruction of all lanes of the region; of its lanes in parts, each with a mask of its own; or one that
+        some lanes reach in another place than the others."""
+        choice = self.rng.random()
+        if choice < APART:
+            return self._apart()
+        texts = self._of_warp()
+        if choice < APART + PARTS:
+            texts = (*self._parts(), *(text.replace("{m}", "%t7") for text in texts))
+        return Line(texts, True)
+
+    def _of_warp(self) -> tuple[str, ...]:
         kind = self.rng.choice(("vote", "vote", "shfl", "shfl", "shfl", "redux", "bar"))
         if kind == "bar":
-            return Line(("bar.warp.sync {m};",), True)
+            return ("bar.warp.sync {m};",)
         if kind == "vote":
-            source = self.rng.choice(("", "!")) + self.pick("p")
-            mode = self.rng.choice(("all", "any", "uni", "ballot"))
-            if mode == "ballot":
-                return Line((f"vote.sync.ballot.b32 {self.pick('r', True)}, {source}, {{m}};",), True)
-            return Line((f"vote.sync.{mode}.pred {self.pick('p')}, {source}, {{m}};",), True)
+            mode = self.rng.choice(("all.pred", "any.pred", "uni.pred", "ballot.b32"))
+            return (self._vote(mode),)
         if kind == "redux":
             op = self.rng.choice([f"{o}.{t}" for o in ("add", "min", "max") for t in ("s32", "u32")]
                                  + ["and.b32", "or.b32", "xor.b32"])  # fmt: skip
-            return Line((f"redux.sync.{op} {self.pick('r', True)}, {self.pick('r')}, {{m}};",), True)
+            return (f"redux.sync.{op} {self.pick('r', True)}, {self.pick('r')}, {{m}};",)
         return self._shuffle()
 
-    def _shuffle(self) -> Line:
+    def _vote(self, mode: str) -> str:
+        target = self.pick("r", True) if mode == "ballot.b32" else self.pick("p")
+        return f"vote.sync.{mode} {target}, {self.rng.choice(('', '!'))}{self.pick('p')}, {{m}};"
+
+    def _parts(self) -> tuple[str, ...]:
+        """In %t7 the lanes of one's own part: a tile of neighbours, or all that share a predicate's value."""
+        if self.rng.random() < 0.5:
+            size = self.rng.choice((2, 4, 8, 16))
+            return (f"and.b32 %t6, %ln, {32 - size};", f"mov.b32 %t7, {(1 << size) - 1};", "shl.b32 %t7, %t7, %t6;",
+                    "and.b32 %t7, %t7, {m};")  # fmt: skip
+        p = self.pick("p")
+        return (f"vote.sync.ballot.b32 %t7, {p}, {{m}};", f"@!{p} not.b32 %t7, %t7;", "and.b32 %t7, %t7, {m};")
+
+    def _apart(self) -> Line:
+        """Lanes meet at one kind of instruction in two places: only its qualifiers and mask must be the same."""
+        mode = self.rng.choice(("all.pred", "any.pred", "ballot.b32"))
+        here, there = self._vote(mode), self._vote(mode)
+        if self.rng.random() < 0.3:
+            here = there = "bar.warp.sync {m};"
+        return Line((f"@{self.pick('p')} bra {{label}}other;", here, "bra {label}end;", "{label}other:", there,
+                     "{label}end:"), True)  # fmt: skip
+
+    def _shuffle(self) -> tuple[str, ...]:
         """What comes from a lane that takes no part is open: who takes part is asked, and the own value kept there."""
         mode = self.rng.choice(("up", "down", "bfly", "idx"))
         clamp = self.rng.choice((0, 31, 31, 7, 0x1C03, 0x1807, 0x100F, 0x101F, 0x1E00))
         constant = self.rng.random() < 0.6
         b = str(self.rng.choice((0, 1, 2, 4, 8, 16, 31, self.rng.randrange(32)))) if constant else self.pick("r")
         a, d, p = self.pick("r"), self.pick("r", True), self.pick("p")
-        # the lane that is read, by a second shuffle of the lanes' numbers
-        return Line(("vote.sync.ballot.b32 %t3, %yes, {m};", f"shfl.sync.{mode}.b32 %t4|{p}, {a}, {b}, {clamp}, {{m}};",
-                     *self._source_lane(mode, b, clamp), "shr.u32 %t3, %t3, %t5;", "and.b32 %t3, %t3, 1;",
-                     "setp.ne.u32 %q2, %t3, 0;", f"selp.b32 {d}, %t4, {a}, %q2;"), True)  # fmt: skip
+        return ("vote.sync.ballot.b32 %t3, %yes, {m};", f"shfl.sync.{mode}.b32 %t4|{p}, {a}, {b}, {clamp}, {{m}};",
+                *self._source_lane(mode, b, clamp), "shr.u32 %t3, %t3, %t5;", "and.b32 %t3, %t3, 1;",
+                "setp.ne.u32 %q2, %t3, 0;", f"selp.b32 {d}, %t4, {a}, %q2;")  # fmt: skip
 
     @staticmethod
     def _source_lane(mode: str, b: str, clamp: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Instructions that stay together. `collective`: they name the region's mask."""
+    """Instructions that stay together. `{label}` starts a label of their own; `collective`: they name a mask."""
 
     texts: tuple[str, ...]
     collective: bool = False
@@ -118,7 +118,8 @@ class Writer:
             getattr(self, f"_{type(statement).__name__.lower()}")(statement, depth)
 
     def _line(self, s: Line, depth: int) -> None:
-        self.lines += [text.replace("{m}", f"%m{depth}") for text in s.texts]
+        label = self.label("")
+        self.lines += [text.replace("{m}", f"%m{depth}").replace("{label}", label) for text in s.texts]
 
     def _if(self, s: If, depth: int) -> None:
         other, end = self.label("else"), self.label("end")
