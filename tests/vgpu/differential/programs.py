@@ -123,11 +123,13 @@ def _forms() -> dict[str, list[Form]]:
     for type_ in ("f16", "f32", "f64", "f16x2"):
         k, family = KIND[type_], families[type_]
         modes = {"f32": ("", ".rn", ".rn.ftz", ".ftz", ".sat", ".rn.ftz.sat"), "f64": ("", ".rn")}
-        for mode in modes.get(type_, ("", ".rn", ".sat", ".rn.sat")):
+        for mode in modes.get(type_, ("", ".rn", ".sat", ".rn.sat", ".ftz", ".rn.ftz")):
             family += [Form(f"{op}{mode}.{type_}", k * 3) for op in ("add", "sub", "mul")]
             if "rn" in mode:
                 family += [Form(f"fma{mode}.{type_}", k * 4)] * 2
-        family += [Form(f"{op}.{type_}", k * 3) for op in ("min", "max")]
+        extremes = ("", ".ftz", ".NaN", ".ftz.NaN") if type_ != "f64" else ("",)
+        family += [Form(f"{op}{mode}.{type_}", k * 3) for op in ("min", "max") for mode in extremes]
+        family += [Form(f"fma.rn.relu.{type_}", k * 4)] * (type_ in ("f16", "f16x2"))
         family += [Form(f"{op}.{type_}", k * 2) for op in ("neg", "abs")]
         if type_ in ("f32", "f64"):
             family += [Form(f"div.rn.{type_}", k * 3), Form(f"rcp.rn.{type_}", k * 2), Form(f"sqrt.rn.{type_}", k * 2)]

@@ -247,16 +247,20 @@ def _floating(opcode: str, modifiers: Sequence[str], type_: str) -> Meaning | No
     f = FORMATS[type_]
     mode = next((m for m in modifiers if m in ROUNDINGS), "rn")
     found = _operation(opcode, f, mode)
-    if found is None or not set(modifiers) <= {mode, "ftz", "sat"}:
+    if found is None or not set(modifiers) <= {mode, "ftz", "sat", "NaN", "relu"}:
         return None
     operation, count = found
 
     def compute(*values: int) -> int:
         if "ftz" in modifiers:
             values = tuple(floats.flushed(f, v) for v in values)
+        if "NaN" in modifiers and any(floats.is_nan(f, v) for v in values):
+            return f.nan
         result = operation(*values)
         if "ftz" in modifiers:
             result = floats.flushed(f, result)
+        if "relu" in modifiers and not floats.is_nan(f, result) and floats.sign_of(f, result):
+            return 0
         return floats.saturated(f, result) if "sat" in modifiers else result
 
     return Meaning(f.bits, (f.bits,) * count, compute)
