@@ -14,7 +14,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from harness.vgpu.cache import cache_directory, publish, read
-from harness.vgpu.jit.frame import Target
+from harness.vgpu.jit.target import Target
 from harness.vgpu.run.native import LAYOUT
 
 OPTIMISATION = 2
@@ -35,10 +35,18 @@ def _initialise() -> None:
     llvm.initialize_native_asmprinter()
 
 
+def _triple(target: Target) -> llvm.Target:
+    if not target.triple:
+        return llvm.Target.from_default_triple()
+    llvm.initialize_all_targets()  # code for another kind of CPU: to look at, not to run
+    llvm.initialize_all_asmprinters()
+    return llvm.Target.from_triple(target.triple)
+
+
 @cache
 def _machine(target: Target) -> llvm.TargetMachine:
     _initialise()
-    triple = llvm.Target.from_default_triple()
+    triple = _triple(target)
     # one object is one mapping, so constants are always in reach of the small code model
     return triple.create_target_machine(
         cpu=target.cpu, features=target.features, opt=OPTIMISATION, reloc="pic", codemodel="small"
@@ -66,7 +74,7 @@ _VERSION = _hash_of_this_compiler()
 def cache_key(*parts: str, target: Target) -> str:
     """Names object code by what went into it."""
     digest = hashlib.sha256(_VERSION)
-    for part in (*parts, target.cpu, target.features):
+    for part in (*parts, target.triple, target.cpu, target.features):
         digest.update(part.encode())
         digest.update(b"\0")
     return digest.hexdigest()

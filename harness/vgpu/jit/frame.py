@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.vgpu.jit.linking import HEADER_BYTES
+from harness.vgpu.jit.target import Target
 from harness.vgpu.ptx.program import Function, Module, Variable, type_size
 
 SPACES = {"generic": 0, "global": 1, "shared": 2, "local": 3, "const": 4, "param": 5}
@@ -19,24 +20,6 @@ class Site:
 
     space: str
     line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The CPU that code is made for; `features` as LLVM writes them."""
-
-    cpu: str
-    features: str
-
-    @property
-    def native_half(self) -> bool:
-        """FP16 arithmetic in hardware: its fma rounds once."""
-        return "+avx512fp16" in self.features or "+fullfp16" in self.features
-
-    @property
-    def wide_gather(self) -> bool:
-        """Gather and scatter with a mask, cheaper than a call."""
-        return "+avx512f" in self.features
 
 
 @dataclass(slots=True)

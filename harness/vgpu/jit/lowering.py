@@ -20,11 +20,12 @@ from harness.vgpu.jit.calls import Calls
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.divergence import Divergence
 from harness.vgpu.jit.emitter import LANES, Emitter, splat
-from harness.vgpu.jit.frame import Frame, Site, Target
+from harness.vgpu.jit.frame import Frame, Site
 from harness.vgpu.jit.masks import GONE, MASK, PCS, Masks
 from harness.vgpu.jit.meetings import Meetings
 from harness.vgpu.jit.nodes import Graph, Node
 from harness.vgpu.jit.suspension import FAULTED, FINISHED, Suspension
+from harness.vgpu.jit.target import Target
 from harness.vgpu.ptx.program import Function, Instruction, Integer, Module, Register
 from harness.vgpu.run.native import offset
 

@@ -126,7 +126,7 @@ def _unary(cursor: Cursor) -> int:
     if isinstance(found, Integer):
         return found.value
     cursor.at -= 1
-    cursor.fail(f"expected an integer, found '{text}'")
+    return cursor.fail(f"expected an integer, found '{text}'")
 
 
 def _cast(value: int, signed: bool) -> int:

@@ -121,7 +121,7 @@ def _named(cursor: Cursor, names: Names) -> Operand:
     cursor.at -= 1
     if text is END or not (text[0].isalnum() or text[0] in "%$_"):
         cursor.fail(f"expected an operand, found '{text or 'the end of the text'}'")
-    cursor.fail(f"'{text}' is not a number" if text[0].isdigit() else f"'{text}' is not declared")
+    return cursor.fail(f"'{text}' is not a number" if text[0].isdigit() else f"'{text}' is not declared")
 
 
 def _address(cursor: Cursor, names: Names) -> Operand:

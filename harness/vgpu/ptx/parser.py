@@ -121,7 +121,7 @@ class _Reader:
     def _declare_variables(self, *, extern: bool = False) -> None:
         for variable in declarations.variables(self.cursor, self.names, extern=extern):
             before = self.variables.get(variable.name)
-            if before is not None and not before.extern and not extern or variable.name in self._functions():
+            if (before is not None and not before.extern and not extern) or variable.name in self._functions():
                 self.cursor.fail(f"'{variable.name}' is declared a second time")
             if before is None or before.extern:
                 self.variables[variable.name] = variable

@@ -14,9 +14,10 @@ from typing import Any
 from harness.vgpu.counters.record import Counters
 from harness.vgpu.errors import KernelFault, VgpuError
 from harness.vgpu.jit import compile as jit
-from harness.vgpu.jit.frame import SPACES, Frame, Site, Target, function_address
+from harness.vgpu.jit.frame import SPACES, Frame, Site, function_address
 from harness.vgpu.jit.linking import localise
 from harness.vgpu.jit.lowering import lower
+from harness.vgpu.jit.target import Target
 from harness.vgpu.ptx.parser import parse
 from harness.vgpu.ptx.program import Float, Function, Integer, Module, Symbol, Variable, type_size
 from harness.vgpu.run import report

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from harness.vgpu.errors import VgpuError
-from harness.vgpu.jit.frame import Target
+from harness.vgpu.jit.target import Target
 from harness.vgpu.run.mode import Mode
 from tests.vgpu.differential.cases import ACCUMULATOR_BYTES, Case, Group, build
 from tests.vgpu.differential.engines import MODES, Memory, compiled, interpreted

@@ -6,12 +6,9 @@ In: a case. Out: the buffers' bytes by name. The JIT can run it in several ways,
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from harness.vgpu.jit import compile as jit
-from harness.vgpu.jit.frame import Target
+from harness.vgpu.jit.target import Target
 from harness.vgpu.ptx.parser import parse
 from harness.vgpu.run.allocations import table
 from harness.vgpu.run.mode import Mode
@@ -71,18 +68,7 @@ class Compiled:
 
 
 def compiled(case: Case, target: Target | None = None) -> Compiled:
-    """Raises UnsupportedPtx."""
-    with _compiling_for(target or jit.host()):
-        module = load(case.ptx, "case")
-        module.kernels["k"].prepare()
+    """For this machine's CPU, or another. Raises UnsupportedPtx."""
+    module = load(case.ptx, "case", target)
+    module.kernels["k"].prepare()
     return Compiled(module)
-
-
-@contextmanager
-def _compiling_for(target: Target) -> Iterator[None]:
-    host = jit.host
-    jit.host = lambda: target  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        jit.host = host

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.vgpu.counters.record import Counters
-from harness.vgpu.jit.frame import Target
+from harness.vgpu.jit.target import Target
 from harness.vgpu.run import module
 from harness.vgpu.run.allocations import table
 from harness.vgpu.run.mode import Mode

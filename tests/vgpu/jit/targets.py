@@ -6,7 +6,7 @@ import llvmlite.binding as llvm
 import pytest
 
 from harness.vgpu.jit.compile import host
-from harness.vgpu.jit.frame import Target
+from harness.vgpu.jit.target import Target
 
 # name -> target, and the features of the host that its code needs
 TARGETS = {

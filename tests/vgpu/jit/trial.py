@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from harness.vgpu.jit.frame import Target
+from harness.vgpu.jit.target import Target
 from tests.vgpu.jit.exact import NAN
 from tests.vgpu.jit.models import Model
 from tests.vgpu.jit.operand_values import values
