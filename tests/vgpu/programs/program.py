@@ -6,13 +6,15 @@ In: PTX. Out: the arrays that a launch was given, with what the kernel left in t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from harness.vgpu.ptx.parser import parse
 from harness.vgpu.run.allocations import table
 from harness.vgpu.run.mode import Mode
-from harness.vgpu.run.module import LoadedKernel, Parameter, load
+from harness.vgpu.run.module import LoadedKernel, LoadedModule, Parameter
 
 ALIGNMENT = 256  # of what cudaMalloc returns
 
@@ -23,7 +25,7 @@ class Program:
     """The kernels of one PTX file, launched in one mode."""
 
     def __init__(self, ptx: str, name: str, mode: Mode) -> None:
-        self.module = load(ptx, name)
+        self.module = LoadedModule(_parsed(ptx, name))
         self.mode = mode
 
     def launch(
@@ -62,6 +64,9 @@ class Program:
         address, size = self.module.variables[name]
         memory = (np.ctypeslib.ctypes.c_char * size).from_address(address)  # type: ignore[attr-defined]
         return np.frombuffer(memory, dtype)
+
+
+_parsed = lru_cache(maxsize=8)(parse)  # tests of one program follow each other; each has variables of its own
 
 
 def _to_device(array: np.ndarray) -> np.ndarray:
