@@ -10,11 +10,8 @@ nvcc runs as its own process rather than through `pycuda.compiler.compile`, whic
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +21,7 @@ from pathlib import Path
 
 from harness.entries import Entry, Parameter, entries_of
 from harness.errors import FuseproofError
+from harness.vgpu import toolkit
 from harness.vgpu.cache import cache_directory, publish, read
 
 OPTIONS = ("-O3", "-std=c++17", "-lineinfo", "--no-compress")
@@ -57,19 +55,10 @@ def compile_unit(source: Path, expressions: Sequence[str], capability: tuple[int
     return Unit(source, fatbin, {name: _entry(row) for name, row in json.loads(record).items()})
 
 
-@lru_cache(maxsize=1)
 def find_nvcc() -> Path:
     """nvcc of the toolkit's wheels, else of $CUDA_HOME, else on PATH."""
-    package = importlib.util.find_spec("nvidia")
-    wheels = [Path(folder) for folder in (package and package.submodule_search_locations) or ()]
-    found = [nvcc for folder in wheels for nvcc in sorted(folder.glob("*/bin/nvcc"), reverse=True)]
-    if home := os.environ.get("CUDA_HOME"):
-        found.append(Path(home) / "bin" / "nvcc")
-    if on_path := shutil.which("nvcc"):
-        found.append(Path(on_path))
-    for nvcc in found:
-        if os.access(nvcc, os.X_OK):
-            return nvcc
+    if nvcc := toolkit.find("nvcc"):
+        return Path(nvcc)
     raise CompileError(
         "nvcc was not found: install the wheels with `pip install 'cuda-toolkit[nvcc]'`, or set CUDA_HOME"
     )

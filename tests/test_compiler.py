@@ -6,6 +6,7 @@ import pytest
 
 from harness import compiler
 from harness.compiler import CompileError, compile_unit, find_nvcc
+from harness.vgpu import toolkit
 from harness.vgpu.cache import cache_directory
 
 SOURCE = """#include "more.cuh"
@@ -97,13 +98,9 @@ def test_a_missing_source_is_one_sentence(source):
 
 
 def test_without_nvcc_the_way_out_is_named(monkeypatch):
-    find_nvcc.cache_clear()
-    monkeypatch.setattr(compiler.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(compiler.shutil, "which", lambda name: None)
-    monkeypatch.delenv("CUDA_HOME", raising=False)
+    monkeypatch.setattr(toolkit, "find", lambda program: None)
     with pytest.raises(CompileError, match="pip install 'cuda-toolkit"):
         find_nvcc()
-    find_nvcc.cache_clear()
 
 
 def test_the_cache_folder_follows_the_environment(monkeypatch, tmp_path):

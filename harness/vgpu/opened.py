@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.vgpu import gpus, hosts
+from harness.vgpu import gpus, hosts, toolkit
 from harness.vgpu.clock import Clock
 from harness.vgpu.driver import memory, reports
 from harness.vgpu.driver.state import CUDA_VERSION, driver
@@ -99,6 +99,7 @@ def _load_library() -> None:
     if version.value != CUDA_VERSION:
         raise VgpuError("libcuda.so.1 does not start; the lines above say why")
     _load_curand()
+    toolkit.put_wrapper_first()
 
 
 def _load_curand() -> None:

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
-import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from harness.vgpu import cache
+from harness.vgpu import cache, toolkit
 from harness.vgpu.driver import cubin
 from harness.vgpu.gpus import Gpu
 
 
 def usage(ptx: str, gpu: Gpu) -> dict[str, cubin.Usage]:
     """Usage of every kernel in the PTX, on the architecture that the GPU's code is compiled for."""
-    program = find()
+    program = toolkit.find("ptxas")
     if program is None:
         return {}
     architecture = "sm_{}{}".format(*max(gpu.compute_capability, gpu.compile_capability))
@@ -32,17 +29,6 @@ def usage(ptx: str, gpu: Gpu) -> dict[str, cubin.Usage]:
         content = _compiled(program, ptx, architecture)
         cache.publish(kept, content)
     return cubin.usage(content) if content else {}
-
-
-@functools.cache
-def find() -> str | None:
-    """ptxas of the toolkit's wheels, else of $CUDA_HOME, else on PATH."""
-    package = importlib.util.find_spec("nvidia")
-    folders = [Path(folder) for folder in (package and package.submodule_search_locations) or ()]
-    wheels = [str(program) for folder in folders for program in sorted(folder.glob("*/bin/ptxas"), reverse=True)]
-    home = os.environ.get("CUDA_HOME")
-    candidates = [*wheels, *([os.path.join(home, "bin", "ptxas")] if home else []), shutil.which("ptxas")]
-    return next((path for path in candidates if path and os.access(path, os.X_OK)), None)
 
 
 @functools.cache

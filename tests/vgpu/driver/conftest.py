@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import harness.vgpu
-from harness.vgpu.driver import ptxas
+from harness.vgpu import toolkit
 
 PTX = """
 .version 8.0
@@ -107,7 +107,7 @@ def scale(cuda, ptx):
 def compile_fatbin(tmp_path_factory):
     """nvcc: SOURCE to a fatbinary, with these options."""
     folder = tmp_path_factory.mktemp("fatbin")
-    nvcc = ptxas.find().replace("ptxas", "nvcc")
+    nvcc = toolkit.find("nvcc")
     (folder / "kernels.cu").write_text(SOURCE)
 
     def compiled(*options: str) -> bytes:

@@ -5,6 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from harness.vgpu import toolkit
 from harness.vgpu.driver import cubin, images, ptxas
 from harness.vgpu.driver import fatbin as container
 from harness.vgpu.driver.errors import DriverError
@@ -119,7 +120,7 @@ def said(fatbin, tmp_path_factory):
     """Registers and shared memory by kernel, as `ptxas -v` prints them."""
     source = tmp_path_factory.mktemp("ptxas") / "kernels.ptx"
     source.write_bytes(next(entry.content for entry in container.entries(fatbin) if entry.kind == "ptx").rstrip(b"\0"))
-    command = [ptxas.find(), "-v", "-arch=sm_75", source, "-o", "/dev/null"]
+    command = [toolkit.find("ptxas"), "-v", "-arch=sm_75", source, "-o", "/dev/null"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     parts = re.findall(r"entry function '(\w+)'(.*?)(?=entry function|\Z)", text, re.DOTALL)
     used = {name: re.search(r"Used (\d+) registers(?:.*?(\d+) bytes smem)?", part) for name, part in parts}
