@@ -39,7 +39,7 @@ def test_a_reduction_kernel_adds_across_blocks():
     from pycuda import gpuarray
     from pycuda.reduction import ReductionKernel
 
-    dot = ReductionKernel(np.int64, neutral="0", reduce_expr="a+b", map_expr="x[i]*x[i]", arguments="long long *x")
+    dot = ReductionKernel(np.int64, neutral="0", reduce_expr="a+b", map_expr="x[i]*x[i]", arguments="long *x")
     assert dot(gpuarray.to_gpu(np.arange(5000, dtype=np.int64))).get() == (np.arange(5000) ** 2).sum()
 
 
