@@ -181,10 +181,13 @@ class Context:
         return self._literal(bits, scalar, packed, lanes)
 
     def _special(self, name: str, scalar: str, lanes: int) -> str:
-        value = specials.read(self.e, name, lanes)
-        if value is None or BITS[scalar] > 32:
-            return self.unsupported(f"the special register {name} here")
-        return self._convert(value, "i32", scalar, 1, lanes)
+        found = specials.read(self.e, name, lanes)
+        if found is None:
+            return self.unsupported(f"the special register {name}")
+        value, have = found
+        if BITS[have] < BITS[scalar]:
+            return self.e.cast("zext", have, lanes, value, scalar)
+        return self._convert(value, have, scalar, 1, lanes)
 
     # --- errors ---
 

@@ -29,8 +29,11 @@ CONTROL = frozenset(("bra", "brx", "ret", "exit", "trap"))
 # results arrive in parameter variables, which are memory
 WRITES_NOTHING |= {"call"}
 VARYING_OPCODES = frozenset(
-    "shfl atom vote match activemask elect redux ldmatrix mma wmma movmatrix call alloca".split()
+    "shfl atom vote match activemask elect redux ldmatrix mma wmma movmatrix mbarrier call alloca "
+    "addc subc madc".split()
 )
+# each lane has its own local memory, and its own carry
+LANE_MODIFIERS = frozenset(("local", "cc"))
 VARYING_SPECIALS = frozenset(
     ("%tid.x", "%tid.y", "%tid.z", "%laneid", "%lanemask_eq", "%lanemask_le", "%lanemask_lt", "%lanemask_ge",
      "%lanemask_gt")
@@ -66,9 +69,9 @@ def destinations(instruction: Instruction) -> list[Operand]:
         return []
     if instruction.opcode in ("bar", "barrier") and "red" not in instruction.modifiers:
         return []
-    if instruction.opcode == "wmma" and instruction.modifiers[0] == "store":
-        return []
-    return [instruction.operands[0]]
+    first = instruction.operands[0]
+    # what is at an address is no register: wmma.store, mbarrier.init, cp.async, ...
+    return [] if isinstance(first, Address) else [first]
 
 
 def sources(instruction: Instruction) -> list[Operand]:
@@ -90,6 +93,6 @@ def read(instruction: Instruction) -> set[str]:
 
 def is_lane_dependent(instruction: Instruction) -> bool:
     """Whether lanes get different results from equal operands."""
-    if instruction.opcode in VARYING_OPCODES or "local" in instruction.modifiers:
+    if instruction.opcode in VARYING_OPCODES or not LANE_MODIFIERS.isdisjoint(instruction.modifiers):
         return True
     return any(isinstance(o, Special) and o.name in VARYING_SPECIALS for o in instruction.operands)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "scheduler.h"
-#include "matrix.h"
+#include "helpers.h"
 
 enum { LANES = 32 };
 

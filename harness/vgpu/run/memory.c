@@ -9,7 +9,7 @@
 #include "scheduler.h"
 #include "fault.h"
 #include "runtime.h"
-#include "matrix.h"
+#include "helpers.h"
 
 enum { LANES = 32, SECTOR = 32, GENERIC = 0, GLOBAL = 1, SHARED = 2, LOCAL = 3, CONST = 4, PARAM = 5 };
 enum { READ = 1, WRITTEN = 2 };
@@ -296,6 +296,8 @@ static int32_t copy(vgpu_warp *warp, uint32_t mask, uint32_t to, uint32_t from, 
 }
 
 const vgpu_helpers *vgpu_helper_table(void) {
-  static const vgpu_helpers helpers = {load, store, atomic, trap, copy, vgpu_runtime, vgpu_matrix};
+  static const vgpu_helpers helpers = {
+      load, store, atomic, trap, copy, vgpu_runtime, vgpu_matrix, vgpu_copy_async, vgpu_mbarrier, vgpu_packed_atomic,
+      vgpu_directed};
   return &helpers;
 }

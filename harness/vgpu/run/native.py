@@ -12,6 +12,7 @@ from harness.vgpu.native import shared_library
 
 _HERE = Path(__file__).parent
 _HEADER = _HERE / "scheduler.h"
+_SOURCES = ("scheduler.c", "memory.c", "runtime.c", "matrix.c", "asynchronous.c", "packed.c", "directed.c")
 
 LAYOUT = _HEADER.read_text()  # decides what compiled code looks like
 
@@ -22,10 +23,9 @@ ffi.cdef(LAYOUT)
 @cache
 def lib() -> Any:
     """The loaded library; compiled at the first call on this machine."""
-    headers = [_HEADER, _HERE / "fault.h", _HERE / "runtime.h", _HERE / "matrix.h"]
+    headers = [_HEADER, _HERE / "fault.h", _HERE / "runtime.h", _HERE / "helpers.h"]
     includes = ["-include", "stdint.h", "-include", "stddef.h"]
-    sources = [_HERE / name for name in ("scheduler.c", "memory.c", "runtime.c", "matrix.c")]
-    path = shared_library("vgpu_run", sources, headers, includes)
+    path = shared_library("vgpu_run", [_HERE / name for name in _SOURCES], headers, includes)
     return ffi.dlopen(str(path))
 
 

@@ -115,6 +115,7 @@ static void begin_block(const vgpu_launch *launch, resident *place, uint64_t blo
     warp->waiting = warp->parked = warp->highest = warp->state = warp->done = warp->barrier_threads = 0;
     warp->barrier = -1;
     warp->block = block;
+    warp->clock_reads = 0;
   }
 }
 

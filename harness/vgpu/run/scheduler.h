@@ -72,6 +72,8 @@ struct vgpu_warp {
   uint64_t *executed;
   vgpu_traffic *traffic;
   uint64_t block;
+  uint64_t clock_reads;           /* how often the warp has read a clock */
+  uint8_t padding[56];            /* to a multiple of 64: vectors are loaded aligned */
 };
 
 /* Called by compiled code, through a table so that object code holds no addresses. */
@@ -84,6 +86,10 @@ typedef struct {
   int32_t (*runtime)(vgpu_warp *, uint32_t mask, uint32_t function, uint32_t line);
   int32_t (*matrix)(vgpu_warp *, uint64_t address, uint64_t stride, const uint8_t *table, uint8_t *data,
                     uint32_t shape, uint32_t site);
+  int32_t (*copy_async)(vgpu_warp *, uint32_t mask, uint32_t bytes, uint32_t from, uint32_t to);
+  int32_t (*mbarrier)(vgpu_warp *, uint32_t mask, uint32_t operation, uint32_t site);
+  int32_t (*packed_atomic)(vgpu_warp *, uint32_t mask, uint32_t operation, uint32_t bytes, uint32_t site);
+  int32_t (*directed)(vgpu_warp *, uint32_t code);
 } vgpu_helpers;
 
 const vgpu_helpers *vgpu_helper_table(void);

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from harness.vgpu.jit.rules import (
+    asynchronous,
+    bits,
+    carry,
     compare,
     convert,
+    directed,
     extremes,
     floating,
+    hints,
     integer,
+    integer_more,
+    match,
     matrix_memory,
     memory,
     mma,
     move,
+    packed_atomics,
+    refused,
     runtime,
     sets,
     short_convert,
@@ -22,12 +31,27 @@ from harness.vgpu.jit.rules.rule import Rule, RuleTable
 from harness.vgpu.ptx.program import Instruction
 
 RULES: RuleTable = {}
-for _family in (integer, compare, floating, short_floats, extremes, move, warp):
+for _family in (
+    *(integer, integer_more, carry, bits, compare, floating, directed, short_floats, extremes),
+    *(move, warp, match),
+):
     for _form, _rule in _family.RULES.items():
         assert _form not in RULES, f"two rules for {_form}"
         RULES[_form] = _rule
 
-_FAMILIES = (memory.find, convert.find, short_convert.find, sets.find, mma.find, matrix_memory.find, runtime.find)
+FAMILIES = (
+    packed_atomics.find,
+    memory.find,
+    convert.find,
+    short_convert.find,
+    sets.find,
+    mma.find,
+    matrix_memory.find,
+    asynchronous.find,
+    hints.find,
+    runtime.find,
+    refused.find,
+)
 
 
 def find(instruction: Instruction) -> Rule | None:
@@ -35,7 +59,7 @@ def find(instruction: Instruction) -> Rule | None:
     rule = RULES.get(instruction.form)
     if rule is not None:
         return rule
-    for family in _FAMILIES:
+    for family in FAMILIES:
         rule = family(instruction)
         if rule is not None:
             return rule
@@ -44,4 +68,5 @@ def find(instruction: Instruction) -> Rule | None:
 
 def fixes_order(instruction: Instruction) -> bool:
     """Whether blocks must run one after another for the result to be always the same."""
-    return runtime.writes_output(instruction) or memory.adds_floats(instruction)
+    plain = hints.stripped(instruction)
+    return runtime.writes_output(plain) or memory.adds_floats(plain) or packed_atomics.adds_floats(plain)

@@ -9,7 +9,7 @@ from harness.vgpu.jit.context import INTEGERS, Context
 from harness.vgpu.jit.emitter import BITS, LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.frame import function_address
 from harness.vgpu.jit.rules.rule import LLVM_FLOAT, LLVM_INTEGER, Lower, Rule, RuleTable
-from harness.vgpu.ptx.program import Sink, Special, Symbol, Vector, type_size
+from harness.vgpu.ptx.program import Sink, Symbol, Vector, type_size
 from harness.vgpu.run.native import offset
 
 SECTION = "Data Movement and Conversion Instructions"
@@ -74,8 +74,6 @@ def _mov(c: Context) -> None:
     elif isinstance(a, Symbol):
         address = symbol_address(c, a, c.lanes)
         c.put(d, c.e.cast("trunc", "i64", c.lanes, address, scalar), scalar)
-    elif isinstance(a, Special) and scalar == "i64":
-        c.put(d, c.e.cast("zext", "i32", c.lanes, c.get(a, "i32"), "i64"), "i64")
     else:
         c.put(d, c.get(a, scalar), scalar)
 
