@@ -119,7 +119,11 @@ def _forms() -> dict[str, list[Form]]:
             families["compare"] += [Form(f"setp.{o}.{s}{bits}", "p" + k * 2) for o in operators.split()]
     families["bits"] += [Form(f"shf.{way}.{mode}.b32", "rrr" + a) for way in "lr" for mode in ("wrap", "clamp")
                          for a in "ri"]  # fmt: skip
-    families["bits"] += [Form("lop3.b32", "rrrrL")] * 3
+    families["bits"] += [Form("lop3.b32", "rrrrL")] * 3 + [Form("prmt.b32", "rrrr")] * 2
+    families["bits"] += [Form(f"bfind{how}.{s}{bits}", "r" + KIND[bits]) for how in ("", ".shiftamt") for s in "su"
+                         for bits in ("32", "64")]  # fmt: skip
+    families["bits"] += [Form(f"sad.{s}{bits}", KIND[bits] * 4) for s in "su" for bits in ("16", "32", "64")]
+    families["bits"] += [Form(f"cnot.b{bits}", KIND[bits] * 2) for bits in ("16", "32", "64")]
     for type_ in ("f16", "f32", "f64", "f16x2"):
         k, family = KIND[type_], families[type_]
         modes = {"f32": ("", ".rn", ".rn.ftz", ".ftz", ".sat", ".rn.ftz.sat"), "f64": ("", ".rn")}
