@@ -17,7 +17,8 @@ from pathlib import Path
 from harness.vgpu.jit import rules, specials
 from harness.vgpu.jit.effects import CONTROL
 from harness.vgpu.jit.emitter import LANES, Emitter
-from harness.vgpu.jit.rules import runtime
+from harness.vgpu.jit.rules import refused, runtime
+from harness.vgpu.jit.rules.rule import Rule
 from harness.vgpu.ptx.program import Instruction
 
 PAGE = Path(__file__).parents[4] / "docs" / "ptx-support.md"
@@ -110,17 +111,28 @@ FAMILIES = (
     _matrix_rows("ldmatrix"),
     _matrix_rows("stmatrix"),
     Family("movmatrix", {"": ["sync.aligned"], "shape": ["m8n8"], "transposed": ["trans"], "type": ["b16"]}),
+    Family("cp", {"": ["async"], "cache": ["ca", "cg"], "to": ["shared", "shared::cta", "shared::cluster"],
+                  "from": ["global"], "hint": ["", "L2::cache_hint"], "prefetch": ["", *PREFETCHES]}),
+    Family("cp", {"": ["async"], "groups": ["commit_group", "wait_group", "wait_all", "mbarrier.arrive.b64",
+                                            "mbarrier.arrive.noinc.b64", "bulk.commit_group"]}),
+    Family("mbarrier", {"operation": "init inval arrive arrive.expect_tx arrive_drop expect_tx complete_tx test_wait "
+                                     "test_wait.parity try_wait try_wait.parity pending_count".split(),
+                        "order": ["", "acquire", "release", "relaxed"], "scope": ["", "cta", "cluster"],
+                        "space": ["", "shared", "shared::cta", "shared::cluster"], "type": ["", "b64"]}),
+    Family("fence", {"order": ["sc", "acq_rel", "acquire", "release", "proxy.alias", "proxy.async", "proxy.tensormap",
+                               "mbarrier_init.release"], "scope": ["", "cta", "cluster", "gpu", "sys"],
+                     "of": ["", "global", "shared::cta", "shared::cluster"]}),
+    Family("membar", {"scope": ["cta", "gl", "sys", "proxy.alias", "proxy.async"]}),
+    Family("prefetch", {"space": ["", "global", "local", "const", "param"], "level": ["", "L1", "L2"],
+                        "priority": ["", "L2::evict_last", "L2::evict_normal", "tensormap"]}),
+    Family("createpolicy", {"how": ["fractional", "range", "cvt"], "primary": ["L2::evict_last", "L2::evict_first"],
+                            "type": ["b64"]}),
 )  # fmt: skip
 
-REFUSED = {
-    "tex txq tld4 istypep": "Textures: reads through the texture unit, with its filters and address modes.",
-    "suld sust sured suq": "Surfaces: reads and writes through the texture unit.",
-    "wgmma": "Products of whole warp groups, with operands that a descriptor names in shared memory.",
-    "tcgen05": "The fifth generation's tensor cores and their own memory.",
-    "cp.async.bulk cp.reduce.async.bulk tensormap": "The tensor memory accelerator (TMA).",
-    "mapa getctarank barrier.cluster": "Clusters: shared memory of other blocks.",
-    "setmaxnreg griddepcontrol": "Registers moved between warp groups; launches that overlap.",
-}
+NAMED = (  # what the ISA has and the table of refused instructions is asked for
+    "tex txq tld4 istypep suld sust sured suq wgmma tcgen05 tensormap multimem cp.async.bulk cp.reduce.async.bulk "
+    "cp.async.bulk.prefetch prefetch.tensormap st.async red.async mapa getctarank clusterlaunchcontrol"
+).split()
 SPECIALS = (
     "%tid.x %tid.y %tid.z %ntid.x %ntid.y %ntid.z %ctaid.x %ctaid.y %ctaid.z %nctaid.x %nctaid.y %nctaid.z %laneid "
     "%warpid %nwarpid %smid %nsmid %gridid %clusterid.x %nclusterid.x %cluster_ctaid.x %cluster_nctaid.x "
@@ -146,7 +158,12 @@ def instruction(form: str) -> Instruction:
 
 
 def is_run(form: str) -> bool:
-    return rules.find(instruction(form)) is not None
+    return _rule(instruction(form)) is not None
+
+
+def _rule(form: Instruction) -> Rule | None:
+    rule = rules.find(form)
+    return None if rule is None or rule.section == refused.SECTION else rule
 
 
 def ask(family: Family) -> Found:
@@ -157,7 +174,7 @@ def ask(family: Family) -> Found:
         if not new:
             continue
         form = instruction(".".join(part for part in (family.opcode, *values) if part))
-        rule = rules.find(form)
+        rule = _rule(form)
         if rule:
             found.sections.add(rule.section)
             found.modules |= {find.__module__ for find in rules.FAMILIES if find(form)}
@@ -175,7 +192,7 @@ def answers() -> tuple[Found, ...]:
 def unlisted() -> list[str]:
     """Modules whose rules take modifiers apart and that no family above reaches: they need an entry there."""
     reached = set[str]().union(*(found.modules for found in answers()))
-    return sorted({find.__module__ for find in rules.FAMILIES} - reached - {runtime.__name__})
+    return sorted({find.__module__ for find in rules.FAMILIES} - reached - {runtime.__name__, refused.__name__})
 
 
 def page() -> str:
@@ -187,7 +204,7 @@ def page() -> str:
         "names are those of the PTX ISA.",
         "## Whole forms", *_whole_forms(),
         "## Forms by their parts",
-        "A form takes one value of each part, in this order; “–” is the part left out. Not every combination "
+        "A form takes one value of each part, in this order; *none* is the part left out. Not every combination "
         "exists: what the ISA does not allow, the vgpu does not run either. A value is listed as refused where no "
         "combination with it has a rule.",
         *(_family(family, found) for family, found in zip(FAMILIES, answers(), strict=True)),
@@ -208,20 +225,20 @@ def _whole_forms() -> Iterator[str]:
 
 
 def _family(family: Family, found: Found) -> str:
-    title = ".".join([family.opcode, *family.axes[""]]) if family.opcode == "wmma" else family.opcode
+    title = ".".join([family.opcode, *family.axes[""]]) if family.opcode in ("wmma", "cp") else family.opcode
     rows = [_axis(name, family.axes[name], found.taken[place]) for place, name in enumerate(family.axes) if name]
     head = f"### {title}\n\n{'; '.join(sorted(found.sections)) or 'No form has a rule.'}"
     return "\n".join((head, "", "| part | runs | refused |", "| --- | --- | --- |", *rows))
 
 
 def _axis(name: str, values: list[str], taken: set[str]) -> str:
-    runs = [value or "–" for value in values if value in taken]
+    runs = [value or "*none*" for value in values if value in taken]
     rest = [value for value in values if value and value not in taken]
     return f"| {name} | {_code(runs)} | {_code(rest)} |"
 
 
 def _code(words: list[str]) -> str:
-    return " ".join(word if word == "–" else f"`{word}`" for word in words)
+    return " ".join(word if word == "*none*" else f"`{word}`" for word in words)
 
 
 def _control() -> str:
@@ -239,12 +256,12 @@ def _specials() -> str:
 
 
 def _refused() -> str:
-    rows = []
-    for names, why in REFUSED.items():
-        found = [name for name in names.split() if is_run(name)]
-        assert not found, f"{found} have rules: take them out of REFUSED"
-        rows.append(f"| {_code(names.split())} | {why} |")
-    return "\n".join(("| instructions | what they are |", "| --- | --- |", *rows))
+    """By the reason that the error gives."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for form in NAMED:
+        reasons[refused.reason_for(instruction(form)) or "no more than its name is known"].append(form)
+    rows = [f"| {_code(forms)} | {reason} |" for reason, forms in reasons.items()]
+    return "\n".join(("| instructions | what the error says |", "| --- | --- |", *rows))
 
 
 if __name__ == "__main__":
