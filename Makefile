@@ -1,6 +1,7 @@
 # make          set up .venv
 # make bench    run the default sweep, print the tables, write reports/out; BENCH="..." passes options to `fuseproof run`
 # make test     run every test; TEST="..." passes options to pytest
+# make bench-vgpu  how fast the vgpu itself is, against PoCL, torch's CPU operators and numba's simulator
 # make lint     ruff and mypy
 # make clean    remove .venv and everything that tools have left
 
@@ -12,7 +13,7 @@ TEST ?= -n auto
 KEY := $(shell cat constraints.txt pyproject.toml .ci/setup.py | cksum | cut -d ' ' -f 1)
 DONE := .venv/set-up-$(KEY)
 
-.PHONY: setup bench test lint clean
+.PHONY: setup bench bench-vgpu test lint clean
 setup: $(DONE)
 
 $(DONE):
@@ -21,6 +22,11 @@ $(DONE):
 
 bench: $(DONE)
 	@.venv/bin/fuseproof run $(BENCH)
+
+# what only this needs is installed here, so that nothing else waits for it
+bench-vgpu: $(DONE)
+	@.venv/bin/python -c "import pyopencl, numba" 2>/dev/null || .venv/bin/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	@.venv/bin/python -m tests.benchmarks --to docs/vgpu-performance.md
 
 test: $(DONE)
 	@.venv/bin/python -m pytest $(TEST)
