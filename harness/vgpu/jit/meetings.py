@@ -19,29 +19,36 @@ class Meetings:
         self.c, self.e, self.m = c, c.e, masks
 
     def meet(self, node: Node) -> None:
-        """Go on once all live lanes of the member mask are here; park those that are early."""
+        """Lanes whose members are all here go on; those that are early are parked.
+
+        Lanes may name different masks at one instruction (tiles of a warp): each set goes on when it is complete.
+        """
         self.c.prepare(node.body[0])
         position = self.m.pc(node.index)
         here = self.e.let(f"icmp eq {PCS} {self.e.load(PCS, '%pc', 64)}, {position}")
         arrived = self.e.binary("and", "i1", LANES, self.m.get("parked"), here)
-        mask = self.e.binary("or", "i1", LANES, self.c.mask, arrived)
-        self.m.set("mask", mask)
-        self.m.set("parked", self.m.and_not(self.m.get("parked"), mask))
+        present = self.e.binary("or", "i1", LANES, self.c.mask, arrived)
+        going = self._complete(node, present)
+        early = self.m.and_not(present, going)
+        self.m.set_pcs(early, position)
+        others = self.m.and_not(self.m.get("parked"), present)
+        self.m.set("parked", self.e.binary("or", "i1", LANES, others, early))
+        self.m.set("mask", going)
         go, park = self.e.name("met"), self.e.name("park")
-        self.e.do(f"br i1 {self._complete(node, mask)}, label %{go}, label %{park}")
+        nobody = self.e.let(f"icmp eq i32 {self.m.bits(going)}, 0")
+        self.e.do(f"br i1 {nobody}, label %{park}, label %{go}")
         self.e.label(park)
-        self.m.set_pcs(mask, position)
-        self.m.set("parked", self.e.binary("or", "i1", LANES, self.m.get("parked"), mask))
         self.m.dispatch()
         self.e.label(go)
-        self.c.mask = mask
+        self.c.mask = going
 
-    def _complete(self, node: Node, mask: str) -> str:
-        """Whether no live member is missing, or the dispatch has found that it never comes."""
+    def _complete(self, node: Node, present: str) -> str:
+        """The lanes of which no live member is missing; all, where the dispatch has found that nobody else comes."""
         members = self.c.get(node.body[0].operands[-1], "i32", lanes=LANES)
-        named = self.e.select(mask, "i32", LANES, members, splat("i32", 0, LANES))
-        wanted = self.e.binary("and", "i32", 1, self.e.reduce("or", "i32", named), self.m.bits(self.m.get("live")))
-        absent = self.e.binary("and", "i32", 1, wanted, self.e.binary("xor", "i32", 1, self.m.bits(mask), "-1"))
-        forced = self.e.load("i1", "%forced", 1)
+        absent = self.m.bits(self.m.and_not(self.m.get("live"), present))
+        missing = self.e.binary("and", "i32", LANES, members, self.e.broadcast("i32", absent))
+        complete = self.e.let(f"icmp eq {PCS} {missing}, {splat('i32', 0, LANES)}")
+        forced = self.e.broadcast("i1", self.e.load("i1", "%forced", 1))
         self.e.store("i1", "false", "%forced", 1)
-        return self.e.binary("or", "i1", 1, self.e.let(f"icmp eq i32 {absent}, 0"), forced)
+        allowed = self.e.binary("or", "i1", LANES, complete, forced)
+        return self.e.binary("and", "i1", LANES, present, allowed)

@@ -30,7 +30,7 @@ KIND = {"16": "s", "32": "r", "64": "d", "f16": "h", "f32": "f", "f64": "g", "f1
 T = TypeVar("T")
 
 # of a warp's instructions, how many are met in two places, and how many by parts of a region with masks of their own
-APART, PARTS = 0.0, 0.0  # 0.15 and 0.25 once the engine follows: test_regressions
+APART, PARTS = 0.0, 0.25  # the engine lets lanes meet at one place only: test_regressions
 SLOT_BYTES = 32  # what a thread may use of global and of local memory; of shared memory half
 TABLE_WORDS = 64
 

@@ -47,7 +47,6 @@ def test_a_shuffle_by_register_and_a_scattered_shared_load_share_a_kernel():
     ["vote.sync.any.pred %p0, !%p1, %t7;", "vote.sync.all.pred %p0, %p1, %t7;", "vote.sync.uni.pred %p0, %p1, %t7;",
      "vote.sync.ballot.b32 %r0, %p1, %t7;", "redux.sync.add.u32 %r0, %r1, %t7;"],
 )  # fmt: skip
-@pytest.mark.xfail(strict=True, reason="the member mask is not read")
 def test_each_tile_of_a_warp_votes_for_itself(instruction):
     assert outcome(f"""
         and.b32 %t6, %ln, 30;

@@ -1,7 +1,7 @@
 """Instructions between lanes: shfl, vote, activemask, redux, and what orders memory (PTX ISA: Data Movement: shfl.sync;
 Parallel Synchronization and Communication Instructions).
 
-The lanes of a node are in step, so the member mask needs no waiting; lanes that wait elsewhere take no part.
+The lanes of a node are in step; where lanes can be apart, those of a member mask have met before (jit/meetings.py).
 """
 
 from __future__ import annotations
@@ -88,13 +88,11 @@ def permute(c: Context, value: str, index: str) -> str:
     table = c.e.alloca(c.e.name("table"), VECTOR)
     c.e.store(VECTOR, value, table, 64)
     pointers = c.e.let(f"getelementptr i32, ptr {table}, {VECTOR} {index}")
-    c.e.declarations["gather"] = (
-        "declare <32 x i32> @llvm.masked.gather.v32i32.v32p0(<32 x ptr>, i32, <32 x i1>, <32 x i32>)"
-    )
+    gather = "llvm.masked.gather.v32i32.v32p0"
+    c.e.declarations[gather] = f"declare <32 x i32> @{gather}(<32 x ptr>, i32, <32 x i1>, <32 x i32>)"
     everyone = "splat (i1 true)"
     return c.e.let(
-        f"call <32 x i32> @llvm.masked.gather.v32i32.v32p0(<32 x ptr> {pointers}, i32 4, <32 x i1> {everyone}, "
-        f"<32 x i32> poison)"
+        f"call <32 x i32> @{gather}(<32 x ptr> {pointers}, i32 4, <32 x i1> {everyone}, <32 x i32> poison)"
     )
 
 
@@ -106,19 +104,34 @@ def active(c: Context) -> str:
     return c.e.binary("and", "i1", LANES, c.mask, guard)
 
 
+def members(c: Context) -> str | None:
+    """The member mask of each lane; None where it names the whole warp."""
+    mask = c.instruction.operands[-1]
+    if isinstance(mask, Integer) and mask.value & 0xFFFFFFFF == 0xFFFFFFFF:
+        return None
+    return c.get(mask, "i32", lanes=LANES)
+
+
 def _vote(mode: str) -> Lower:
+    """Of the active lanes, those of a lane's own mask count: tiles of a warp vote at the same instruction."""
+
     def lower(c: Context) -> None:
         d, a, *_ = c.instruction.operands
         lanes = active(c)
         holds = c.e.binary("and", "i1", LANES, c.get(a, "i1", lanes=LANES), lanes)
-        yes, all_ = (c.e.bitcast("<32 x i1>", v, "i32") for v in (holds, lanes))
+        yes, all_ = (c.e.broadcast("i32", c.e.bitcast("<32 x i1>", v, "i32")) for v in (holds, lanes))
+        own = members(c)
+        if own is not None:
+            yes, all_ = (c.e.binary("and", "i32", LANES, bits, own) for bits in (yes, all_))
         if mode == "ballot":
-            c.put(d, c.e.broadcast("i32", yes), "i32", lanes=LANES)
+            c.put(d, yes, "i32", lanes=LANES)
             return
-        none, every = c.e.let(f"icmp eq i32 {yes}, 0"), c.e.let(f"icmp eq i32 {yes}, {all_}")
-        answer = {"any": lambda: c.e.binary("xor", "i1", 1, none, "true"), "all": lambda: every,
-                  "uni": lambda: c.e.binary("or", "i1", 1, none, every)}[mode]()  # fmt: skip
-        c.put(d, c.e.broadcast("i1", answer), "i1", lanes=LANES)
+        none = c.e.let(f"icmp eq {VECTOR} {yes}, {splat('i32', 0, LANES)}")
+        every = c.e.let(f"icmp eq {VECTOR} {yes}, {all_}")
+        answer = {"any": lambda: c.e.binary("xor", "i1", LANES, none, splat("i1", "true", LANES)),
+                  "all": lambda: every,
+                  "uni": lambda: c.e.binary("or", "i1", LANES, none, every)}[mode]()  # fmt: skip
+        c.put(d, answer, "i1", lanes=LANES)
 
     return lower
 
@@ -136,9 +149,29 @@ def _redux(reduction: str) -> Lower:
         d, a, *_ = c.instruction.operands
         neutral = splat("i32", IDENTITY[reduction], LANES)
         value = c.e.select(active(c), "i32", LANES, c.get(a, "i32", lanes=LANES), neutral)
-        c.put(d, c.e.broadcast("i32", c.e.reduce(reduction, "i32", value)), "i32", lanes=LANES)
+        own = members(c)
+        if own is None:
+            result = c.e.broadcast("i32", c.e.reduce(reduction, "i32", value))
+        else:
+            result = _redux_of_members(c, reduction, value, own)
+        c.put(d, result, "i32", lanes=LANES)
 
     return lower
+
+
+def _redux_of_members(c: Context, reduction: str, value: str, own: str) -> str:
+    """Lane after lane is offered to all; each takes those of its own mask."""
+    result = neutral = splat("i32", IDENTITY[reduction], LANES)
+    for lane in range(LANES):
+        offered = c.e.shuffle("i32", LANES, value, None, [lane] * LANES)
+        bit = c.e.binary("and", "i32", LANES, own, splat("i32", 1 << lane, LANES))
+        taken = c.e.let(f"icmp ne {VECTOR} {bit}, {splat('i32', 0, LANES)}")
+        part = c.e.select(taken, "i32", LANES, offered, neutral)
+        if reduction in ("add", "and", "or", "xor"):
+            result = c.e.binary(reduction, "i32", LANES, result, part)
+        else:
+            result = c.e.intrinsic(reduction, "i32", LANES, result, part)
+    return result
 
 
 def _fence(c: Context) -> None:
