@@ -25,6 +25,7 @@ from harness.vgpu.jit.rules import (
     sets,
     short_convert,
     short_floats,
+    video,
     warp,
 )
 from harness.vgpu.jit.rules.rule import Rule, RuleTable
@@ -33,7 +34,7 @@ from harness.vgpu.ptx.program import Instruction
 RULES: RuleTable = {}
 for _family in (
     *(integer, integer_more, carry, bits, compare, floating, directed, short_floats, extremes),
-    *(move, warp, match),
+    *(move, warp, match, video),
 ):
     for _form, _rule in _family.RULES.items():
         assert _form not in RULES, f"two rules for {_form}"

@@ -144,8 +144,10 @@ def _table() -> RuleTable:
     for name in ("min", "max"):
         add(f"{name}.u16x2", _intrinsic(f"u{name}", "i16", 2))
         add(f"{name}.s16x2", _intrinsic(f"s{name}", "i16", 2))
-        add(f"{name}.relu.s32", _intrinsic(f"s{name}", "i32", relu=True))
-        add(f"{name}.relu.s16x2", _intrinsic(f"s{name}", "i16", 2, relu=True))
+        for form in ("relu.s32", "s32.relu"):  # the ISA's grammar has the first, its examples and nvcc the second
+            add(f"{name}.{form}", _intrinsic(f"s{name}", "i32", relu=True))
+        for form in ("relu.s16x2", "s16x2.relu"):
+            add(f"{name}.{form}", _intrinsic(f"s{name}", "i16", 2, relu=True))
     add("add.u16x2", _add_pairs)
     add("add.s16x2", _add_pairs)
     for type_, signed in (("u32", False), ("s32", True)):

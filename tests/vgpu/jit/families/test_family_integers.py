@@ -102,7 +102,7 @@ def szext(a: int, b: int, clamp: bool, signed_: bool) -> int:
 
 def test_finding_and_masking_bits(evaluate: Callable) -> None:
     columns = [words(1), words(2) % np.uint64(70), words(3)]
-    columns[2] = np.where(np.arange(300) % 2, np.arange(300) % 36 - np.uint64(2), columns[2]).astype(np.uint64)
+    columns[2] = np.where(np.arange(300) % 2, (np.arange(300) % 36 - 2).astype(np.uint64), columns[2])
     forms: dict[str, tuple[str, str, Callable[..., int]]] = {}
     for type_, letter in (("u32", "r"), ("s32", "r"), ("u64", "d"), ("s64", "d")):
         for shift in ("", ".shiftamt"):
@@ -171,6 +171,7 @@ def test_saturating_packed_and_short_products(evaluate: Callable) -> None:
         "sub.sat.s32": ("r", "rr", lambda a, b: clamp32(signed(a, 32) - signed(b, 32))),
         "mad.hi.sat.s32": ("r", "rrr", lambda a, b, c: clamp32((signed(a, 32) * signed(b, 32) >> 32) + signed(c, 32))),
         "min.relu.s32": ("r", "rr", lambda a, b: max(min(signed(a, 32), signed(b, 32)), 0)),
+        "max.s32.relu": ("r", "rr", lambda a, b: max(signed(a, 32), signed(b, 32), 0)),
         "max.relu.s16x2": ("r", "rr", pairs(lambda a, b: max(a, b, 0), "s16")),
         "mad24.hi.sat.s32": ("r", "rrr", lambda a, b, c: clamp32(
             signed(signed(a, 24) * signed(b, 24) >> 16, 32) + signed(c, 32))),
@@ -222,3 +223,50 @@ def test_selection_by_sign_and_class(evaluate: Callable) -> None:
         results = evaluate([(f"testp.{name}.{type_}", "p", letter) for name in holds], [column])
         for (name, bits), (got,) in zip(holds.items(), results, strict=True):
             assert "".join(str(int(g)) for g in got) == bits, name
+
+
+SIMD = {"vadd": lambda a, b: a + b, "vsub": lambda a, b: a - b, "vabsdiff": lambda a, b: abs(a - b), "vmin": min, "vmax": max,
+        "vavrg": lambda a, b: (a + b + (a + b >= 0)) >> 1}  # fmt: skip
+
+
+def simd(operation: str, bits: int, types: list[str], second: str) -> Callable[[int, int, int], int]:
+    def model(a: int, b: int, c: int) -> int:
+        found = [SIMD[operation](number(a >> s, f"{types[1][0]}{bits}"), number(b >> s, f"{types[2][0]}{bits}"))
+                 for s in range(0, 32, bits)]  # fmt: skip
+        if second == "add":
+            return c + sum(found)
+        low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if types[0] == "s32" else (0, (1 << bits) - 1)
+        kept = [min(max(f, low), high) if second == "sat" else f for f in found]
+        return sum((k & (1 << bits) - 1) << bits * i for i, k in enumerate(kept))
+
+    return model
+
+
+def test_simd_video_instructions(evaluate: Callable) -> None:
+    columns = [words(12), words(13), words(14)]
+    forms: dict[str, tuple[str, str, Callable[..., int]]] = {}
+    for operation in SIMD:
+        for bits, types, second in ((8, "uuu", ""), (8, "sss", "sat"), (8, "usu", "add"), (16, "sus", ""), (16, "uss", "sat"),
+                                    (16, "suu", "add")):  # fmt: skip
+            names = [f"{t}32" for t in types]
+            form = ".".join((f"{operation}{32 // bits}", *names, *([second] if second else [])))
+            forms[form] = "r", "rrr", simd(operation, bits, names, second)
+    check(evaluate, forms, columns)
+
+
+def test_spaces_of_constants_and_parameters(run: Callable, zeros: Callable) -> None:
+    output = zeros(8, np.uint32)
+    run("""
+        .const .b32 table[4] = {1, 2, 3, 4};
+        .visible .entry k(.param .u64 out) {
+        .reg .b64 %out, %a<4>; .reg .b32 %r; .reg .pred %p; .shared .b32 tile[4];
+        ld.param.u64 %out, [out]; mov.u64 %a0, table; cvta.const.u64 %a0, %a0; add.u64 %a1, %a0, 16;
+        mov.u64 %a2, tile; cvta.shared.u64 %a2, %a2;
+        isspacep.const %p, %a0; selp.u32 %r, 1, 0, %p; st.global.u32 [%out], %r;
+        isspacep.const %p, %a1; selp.u32 %r, 1, 0, %p; st.global.u32 [%out+4], %r;
+        isspacep.const %p, %out; selp.u32 %r, 1, 0, %p; st.global.u32 [%out+8], %r;
+        isspacep.shared::cta %p, %a2; selp.u32 %r, 1, 0, %p; st.global.u32 [%out+12], %r;
+        isspacep.param %p, %a2; selp.u32 %r, 1, 0, %p; st.global.u32 [%out+16], %r;
+        ret; }
+    """, output)  # fmt: skip
+    assert output.tolist()[:5] == [1, 0, 0, 1, 0]
