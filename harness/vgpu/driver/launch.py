@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 from math import prod
+from weakref import WeakKeyDictionary
 
 from harness.vgpu.activity import Extent
 from harness.vgpu.driver import functions, streams
@@ -24,19 +26,48 @@ def launch(
     function: Function, grid: Extent, block: Extent, dynamic_shared: int, stream: int, parameters: bytes
 ) -> None:
     """Run a kernel; refuse what the GPU would refuse."""
-    _check(function, grid, block, dynamic_shared)
-    counters = function.kernel.launch(grid, block, dynamic_shared, parameters, driver.mode)
-    registers, shared = function.registers, function.static_shared + dynamic_shared
+    accepted = _accept(function, grid, block, dynamic_shared)
+    mode = driver.mode
+    counters = function.kernel.launch(grid, block, dynamic_shared, parameters, mode)
+    duration = accepted.uncounted_ns
+    if mode.counted:
+        duration = kernel_ns(counters, grid, block, accepted.registers, accepted.shared_bytes, driver.gpu)
     driver.clock.launch(
         stream,
         function.kernel.name,
-        kernel_ns(counters, grid, block, registers, shared, driver.gpu),
+        duration,
         grid=grid,
         block=block,
-        registers=registers,
-        shared_bytes=shared,
+        registers=accepted.registers,
+        shared_bytes=accepted.shared_bytes,
         counters=counters,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """A launch that the GPU takes, what it occupies there, and how long it lasts where nobody counts."""
+
+    registers: int
+    shared_bytes: int
+    uncounted_ns: int
+
+
+_MOST_KEPT = 256  # shapes of a function
+_accepted: WeakKeyDictionary[Function, dict[tuple, _Accepted]] = WeakKeyDictionary()
+
+
+def _accept(function: Function, grid: Extent, block: Extent, dynamic_shared: int) -> _Accepted:
+    """Checked once for each shape: programs launch the same again and again. Raises DriverError."""
+    known = _accepted.setdefault(function, {})
+    key = (grid, block, dynamic_shared, function.dynamic_limit, driver.gpu.name)
+    if key not in known:
+        _check(function, grid, block, dynamic_shared)
+        if len(known) >= _MOST_KEPT:
+            known.clear()
+        registers, shared = function.registers, function.static_shared + dynamic_shared
+        known[key] = _Accepted(registers, shared, kernel_ns(None, grid, block, registers, shared, driver.gpu))
+    return known[key]
 
 
 def _check(function: Function, grid: Extent, block: Extent, dynamic_shared: int) -> None:

@@ -31,6 +31,7 @@ class Allocations:
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._allocations: list[Allocation] = []
+        self._snapshot: tuple[Allocation, ...] | None = ()
         self._lock = threading.Lock()
 
     def add(self, address: int, size: int, label: str) -> None:
@@ -45,6 +46,7 @@ class Allocations:
                     raise VgpuError(f"{label} at {address:#x} ({size} bytes) overlaps {other.label}")
             self._starts.insert(index, address)
             self._allocations.insert(index, Allocation(address, size, label))
+            self._snapshot = None
 
     def remove(self, address: int) -> None:
         """Forget the allocation that starts at `address`. Raises VgpuError where there is none."""
@@ -54,6 +56,7 @@ class Allocations:
                 raise VgpuError(f"no allocation starts at {address:#x}")
             del self._starts[index]
             del self._allocations[index]
+            self._snapshot = None
 
     def find(self, address: int) -> Allocation | None:
         """The allocation that holds this address."""
@@ -71,9 +74,11 @@ class Allocations:
             return min(near, key=lambda a: max(a.address - address, address - a.end + 1, 0), default=None)
 
     def snapshot(self) -> tuple[Allocation, ...]:
-        """All allocations in order of address."""
+        """All allocations in order of address: the same object until one comes or goes."""
         with self._lock:
-            return tuple(self._allocations)
+            if self._snapshot is None:
+                self._snapshot = tuple(self._allocations)
+            return self._snapshot
 
 
 table = Allocations()

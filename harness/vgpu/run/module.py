@@ -21,7 +21,7 @@ from harness.vgpu.jit.target import Target
 from harness.vgpu.ptx.parser import parse
 from harness.vgpu.ptx.program import Float, Function, Integer, Module, Symbol, Variable, type_size
 from harness.vgpu.run import report
-from harness.vgpu.run.allocations import table
+from harness.vgpu.run.allocations import Allocation, table
 from harness.vgpu.run.mode import Mode
 from harness.vgpu.run.native import ffi, lib
 
@@ -68,6 +68,7 @@ class LoadedKernel:
         self._function = function
         self._code: _Code | None = None
         self._address = 0
+        self._sites: Any = None  # what the scheduler reads of the code's sites
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
@@ -76,6 +77,7 @@ class LoadedKernel:
             if self._code is None:
                 code = self._compiled()
                 self._address = jit.link(self._key(), code.object)
+                self._sites = _sites(code.sites)
                 self._code = code
 
     def _key(self) -> str:
@@ -134,9 +136,7 @@ class LoadedKernel:
         launch = ffi.new("vgpu_launch *")
         buffer = ffi.new("uint8_t[]", PARAMETER_BUFFER)
         ffi.memmove(buffer, parameters, len(parameters))
-        sites = ffi.new("vgpu_site[]", max(1, len(code.sites)))
-        for index, site in enumerate(code.sites):
-            sites[index].space, sites[index].line = SPACES[site.space], site.line
+        sites = self._sites
         addresses = [self._module.variables[name][0] for name in code.symbols]
         symbols = ffi.new("uint64_t[]", addresses or [0])
         executed = ffi.new("uint64_t[]", len(code.mix))
@@ -157,6 +157,14 @@ class LoadedKernel:
         return launch, [buffer, sites, symbols, executed]
 
 
+def _sites(sites: tuple[Site, ...]) -> Any:
+    """As the scheduler reads them."""
+    found = ffi.new("vgpu_site[]", max(1, len(sites)))
+    for index, site in enumerate(sites):
+        found[index].space, found[index].line = SPACES[site.space], site.line
+    return found
+
+
 def _max_threads(function: Function) -> int:
     for directive in ("reqntid", "maxntid"):
         if directive in function.directives:
@@ -167,10 +175,23 @@ def _max_threads(function: Function) -> int:
     return 1024
 
 
-def _attach_allocations(launch: Any, allocations: tuple[Any, ...], mode: Mode, owned: list[Any]) -> list[Any]:
+_latest: list[tuple[tuple[Allocation, ...], Any]] = []  # the ranges made last, and what they were made of
+
+
+def _ranges(allocations: tuple[Allocation, ...]) -> Any:
+    """The allocations as the scheduler reads them; made again when one came or went."""
+    for known, ranges in _latest[:]:
+        if known is allocations:
+            return ranges
     ranges = ffi.new("vgpu_range[]", max(1, len(allocations)))
     for index, allocation in enumerate(allocations):
         ranges[index].start, ranges[index].end = allocation.address, allocation.end
+    _latest[:] = [(allocations, ranges)]
+    return ranges
+
+
+def _attach_allocations(launch: Any, allocations: tuple[Allocation, ...], mode: Mode, owned: list[Any]) -> list[Any]:
+    ranges = _ranges(allocations)
     launch.allocations, launch.allocation_count = ranges, len(allocations)
     owned.append(ranges)
     if not mode.counted:
