@@ -24,7 +24,8 @@ def emit(m: Masks, suspension: Suspension, graph: Graph, spins: bool, kept: list
     ready = e.select(held, "i32", LANES, splat("i32", GONE, LANES), e.load(PCS, "%pc", 64))
     chosen = e.reduce("umin", "i32", ready)
     if spins:
-        chosen = _perhaps_highest(m, ready, chosen)
+        chosen = _next_in_turn(m, ready, chosen)
+        e.store("i32", chosen, "%last", 4)
     m.set("mask", e.let(f"icmp eq {PCS} {ready}, {e.broadcast('i32', chosen)}"))
     cases = " ".join(f"i32 {m.position[node.index]}, label %n{node.index}" for node in graph.nodes)
     e.do(f"switch i32 {chosen}, label %stop [ {cases} ]")
@@ -46,6 +47,8 @@ def _suspend(m: Masks, suspension: Suspension, spins: bool, kept: list[str]) -> 
         if outcome == PAUSED and not spins:
             continue
         e.label(label)
+        if outcome == PAUSED:
+            e.store("i32", e.load("i32", "%last", 4), e.field("%warp", offset("vgpu_warp", "paused_at")), 4)
         suspension.save(kept)
         e.store(PCS, e.load(PCS, "%pc", 64), e.field("%warp", offset("vgpu_warp", "pc")), 64)
         suspension.leave(state, outcome)
@@ -54,15 +57,14 @@ def _suspend(m: Masks, suspension: Suspension, spins: bool, kept: list[str]) -> 
     m.dispatch()
 
 
-def _perhaps_highest(m: Masks, ready: str, lowest: str) -> str:
-    """Every other time that the warp is resumed, the lanes that are furthest come first."""
+def _next_in_turn(m: Masks, ready: str, lowest: str) -> str:
+    """The lowest behind the place where the warp last paused, so that no group of lanes starves between others."""
     e = m.e
-    absent = e.let(f"icmp eq {PCS} {ready}, {splat('i32', GONE, LANES)}")
-    highest = e.reduce("umax", "i32", e.select(absent, "i32", LANES, splat("i32", 0, LANES), ready))
-    wanted = e.load("i32", e.field("%warp", offset("vgpu_warp", "highest")), 4)
-    some = e.let(f"icmp ne i32 {lowest}, {GONE}")
-    use = e.binary("and", "i1", 1, some, e.let(f"icmp ne i32 {wanted}, 0"))
-    return e.select(use, "i32", 1, highest, lowest)
+    paused_at = e.broadcast("i32", e.load("i32", e.field("%warp", offset("vgpu_warp", "paused_at")), 4))
+    behind = e.let(f"icmp ugt {PCS} {ready}, {paused_at}")
+    following = e.reduce("umin", "i32", e.select(behind, "i32", LANES, ready, splat("i32", GONE, LANES)))
+    some = e.let(f"icmp ne i32 {following}, {GONE}")
+    return e.select(some, "i32", 1, following, lowest)
 
 
 def _force_parked(m: Masks) -> None:

@@ -4,8 +4,8 @@ Every lane has a program counter, but it is only kept while lanes are apart. Tog
 each group writes down where it goes, and the dispatch runs the group that waits at the lowest position.
 
 Lanes that reach an instruction which waits for other lanes of the warp (shfl.sync, …) before those do are parked.
-Where loops may wait for other threads, every jump back goes through the dispatch, which now and then runs the lanes
-at the highest position instead, and returns to the scheduler so that other warps and blocks get their turn.
+Where loops may wait for other threads, every jump back goes through the dispatch, which now and then returns to the
+scheduler so that other warps and blocks get their turn, and then goes on with the lanes behind those that ran last.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class _Lowering:
 
     def _entry(self) -> None:
         for name, type_ in (("live", MASK), ("mask", MASK), ("waiting", MASK), ("parked", MASK), ("pc", PCS),
-                            ("at", PCS), ("turn", "i32"), ("forced", "i1")):  # fmt: skip
+                            ("at", PCS), ("turn", "i32"), ("last", "i32"), ("forced", "i1")):  # fmt: skip
             self.e.alloca(name, type_)
         for name, field, type_ in (("launch", "launch", "ptr"), ("executed", "executed", "ptr"),
                                    ("frame", "frame", "ptr"), ("state", "state", "i32")):  # fmt: skip
@@ -140,6 +140,7 @@ class _Lowering:
         at = self.e.load(PCS, self.e.field("%warp", offset("vgpu_warp", "frame_at")), 64)
         self.e.store(PCS, at, "%at", 64)
         self.e.store("i32", "0", "%turn", 4)
+        self.e.store("i32", str(GONE), "%last", 4)
         self.e.store("i1", "false", "%forced", 1)
         self.e.do(f"%pcs = load {PCS}, ptr {self.e.field('%warp', offset('vgpu_warp', 'pc'))}, align 64")
         self.e.do(f"store {PCS} %pcs, ptr %pc, align 64")

@@ -112,8 +112,9 @@ static void begin_block(const vgpu_launch *launch, resident *place, uint64_t blo
     memset(warp->frame_at, 0, sizeof warp->frame_at);
     memcpy(warp->ctaid, ctaid, sizeof ctaid);
     warp->live = warp->whole;
-    warp->waiting = warp->parked = warp->highest = warp->state = warp->done = warp->barrier_threads = 0;
+    warp->waiting = warp->parked = warp->state = warp->done = warp->barrier_threads = 0;
     warp->barrier = -1;
+    warp->paused_at = UINT32_MAX;
     warp->block = block;
     warp->clock_reads = 0;
   }
@@ -174,10 +175,7 @@ static int run_round(vgpu_launch *launch, resident *block) {
       warp->done = 1;
       block->remaining--;
     }
-    if (outcome == PAUSED) {
-      warp->highest = !warp->highest;
-      paused = 1;
-    }
+    if (outcome == PAUSED) paused = 1;
   }
   if (block->remaining == 0) return 0;
   if (release_barriers(launch, block) == 0 && !paused) {

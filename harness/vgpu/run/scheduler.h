@@ -61,7 +61,8 @@ struct vgpu_warp {
   uint8_t operand_a[32 * 16], operand_b[32 * 16];
   uint32_t ctaid[3];
   uint32_t whole;                 /* lanes that have a thread */
-  uint32_t live, waiting, parked, highest, state, index;
+  uint32_t live, waiting, parked, state, index;
+  uint32_t paused_at;             /* the node at which lanes last had to give others their turn; at first none */
   uint32_t announced, announced_threads; /* the barrier that lanes have come to; all of them: `barrier` */
   int32_t barrier;                /* id while the warp stands at a barrier */
   uint32_t barrier_threads;       /* 0: all threads of the block */
