@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from harness.vgpu.jit import rules
+from harness.vgpu.jit.rules import bits, carry, directed, extremes, integer_more, match, short_floats, video
 from tests.vgpu.jit import exact
 from tests.vgpu.jit.exact import NAN, Format, Result
 from tests.vgpu.jit.operand_values import FORMATS
@@ -25,6 +27,10 @@ ELSEWHERE = {
     "sin": "test_approximations", "cos": "test_approximations", "tanh": "test_approximations",
     "rsqrt": "test_approximations",
 }  # fmt: skip
+
+# tables of rules that the files in families/ test
+IN_FAMILIES = (bits, carry, directed, extremes, integer_more, match, short_floats, video)
+FORMS = sorted(set(rules.RULES).difference(*(table.RULES for table in IN_FAMILIES)))
 
 Compute = Callable[..., "Result | tuple[Result, ...]"]
 

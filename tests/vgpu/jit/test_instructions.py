@@ -6,8 +6,7 @@ from collections import defaultdict
 
 import pytest
 
-from harness.vgpu.jit.rules import RULES
-from tests.vgpu.jit.models import ELSEWHERE, Model, models
+from tests.vgpu.jit.models import ELSEWHERE, FORMS, Model, models
 from tests.vgpu.jit.ptx_bench import PATHS
 from tests.vgpu.jit.trial import OPEN, faults
 
@@ -19,7 +18,7 @@ def _group(form: str) -> str:
 
 
 GROUPS: dict[str, list[Model]] = defaultdict(list)
-for _form in sorted(RULES):
+for _form in FORMS:
     if _form.split(".")[0] not in ELSEWHERE:
         GROUPS[_group(_form)] += models(_form)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from harness.vgpu.jit.rules import RULES
-from tests.vgpu.jit.models import ELSEWHERE, Model, models
+from tests.vgpu.jit.models import ELSEWHERE, FORMS, Model, models
 from tests.vgpu.jit.targets import TARGETS, target
 from tests.vgpu.jit.test_conversions import FROM, pairs
 from tests.vgpu.jit.trial import faults
 
-OPCODES = sorted({form.split(".")[0] for form in RULES} - set(ELSEWHERE) - {"setp"})
-ON_HALVES = [form for form in sorted(RULES) if "f16" in form and form.split(".")[0] not in ELSEWHERE]
+OPCODES = sorted({form.split(".")[0] for form in FORMS} - set(ELSEWHERE) - {"setp"})
+ON_HALVES = [form for form in FORMS if "f16" in form and form.split(".")[0] not in ELSEWHERE]
 
 
 def _models(forms: list[str]) -> list[Model]:
@@ -20,7 +19,7 @@ def _models(forms: list[str]) -> list[Model]:
 
 @pytest.mark.parametrize("opcode", [*OPCODES, "setp.lt", "setp.neu"])
 def test_an_instruction_gives_the_same_bits_on_a_cpu_with_short_vectors(opcode):
-    forms = [form for form in sorted(RULES) if form.startswith(opcode + ".")]
+    forms = [form for form in FORMS if form.startswith(opcode + ".")]
     assert faults(_models(forms), "lanes", target("avx2")) == []
 
 
