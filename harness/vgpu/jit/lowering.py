@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from harness.vgpu.errors import UnsupportedPtx
 from harness.vgpu.jit import constants, dispatch, divergence, linking, liveness, nodes, rules
+from harness.vgpu.jit.barriers import Barriers
 from harness.vgpu.jit.calls import Calls
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.divergence import Divergence
@@ -26,7 +27,7 @@ from harness.vgpu.jit.meetings import Meetings
 from harness.vgpu.jit.nodes import Graph, Node
 from harness.vgpu.jit.suspension import FAULTED, FINISHED, Suspension
 from harness.vgpu.jit.target import Target
-from harness.vgpu.ptx.program import Function, Instruction, Integer, Module, Register
+from harness.vgpu.ptx.program import Function, Instruction, Module
 from harness.vgpu.run.native import offset
 
 TRAP_KIND = 4  # FAULT_TRAP in run/fault.h
@@ -86,6 +87,7 @@ class _Lowering:
         self.m = Masks(self.e, self.divergence.position)
         self.suspension = Suspension(self.c, self.m, self.registers, bool(self.functions))
         self.meetings = Meetings(self.c, self.m)
+        self.barriers = Barriers(self.c, self.m, self.graph)
 
     def run(self) -> Lowered:
         for node in sorted(self.nodes, key=lambda n: self.divergence.position[n.index]):
@@ -117,7 +119,8 @@ class _Lowering:
         declarations = "\n".join(self.e.declarations.values())
         allocas = "\n".join(self.e.allocas)
         return (
-            f"{declarations}\n\ndefine i32 @warp(ptr noalias %warp) {{\nentry:\n{allocas}\n"
+            # the stack aligned for whole vectors: LLVM does not do it for spilled registers alone
+            f"{declarations}\n\ndefine i32 @warp(ptr noalias %warp) alignstack(64) {{\nentry:\n{allocas}\n"
             + "\n".join([*self.e.lines, *body])
             + '\n}\n\n!0 = !{!"branch_weights", i32 1, i32 1000}\n!1 = !{!"branch_weights", i32 1000, i32 1}\n'
         )
@@ -158,6 +161,8 @@ class _Lowering:
         self.e.store("i64", self.e.binary("add", "i64", 1, self.e.load("i64", counter, 8), "1"), counter, 8)
         if node.meets:
             self.meetings.meet(node)
+        if node.index in self.barriers.reductions:
+            self.barriers.take_result(node)
         if node.index in self.calls.continuations:
             self.calls.take_results(node)
         for instruction in node.body:
@@ -362,7 +367,7 @@ class _Lowering:
         assert node.last is not None
         self.c.prepare(node.last)
         following = node.successors[0]
-        self._announce(node)
+        self.barriers.announce(node)
         if not self.c.uniform_node:
             self.m.set_pcs(self.c.mask, self.m.pc(following))
             self.m.set("waiting", self.e.binary("or", "i1", LANES, self.m.get("waiting"), self.c.mask))
@@ -370,20 +375,3 @@ class _Lowering:
             return
         self.suspension.leave_and_return(sorted(self.live[following]))
         self._jump(following, self.m.get("live"))
-
-    def _announce(self, node: Node) -> None:
-        """Leave the barrier's number and thread count for the scheduler."""
-        instruction = node.last
-        assert instruction is not None
-        modifiers = [m for m in instruction.modifiers if m not in ("cta", "aligned")]
-        if modifiers != ["sync"]:
-            self._unsupported(instruction)
-        operands = instruction.operands
-        for operand in operands:
-            varies = isinstance(operand, Register) and operand.name in self.divergence.varying
-            if not isinstance(operand, (Integer, Register)) or varies:
-                self.c.unsupported("a barrier whose operands differ between lanes")
-        number = self.c.get(operands[0], "i32", lanes=1) if operands else "0"
-        threads = self.c.get(operands[1], "i32", lanes=1) if len(operands) > 1 else "0"
-        self.e.store("i32", number, self.e.field("%warp", offset("vgpu_warp", "announced")), 4)
-        self.e.store("i32", threads, self.e.field("%warp", offset("vgpu_warp", "announced_threads")), 4)
