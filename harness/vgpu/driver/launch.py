@@ -23,12 +23,20 @@ _PADDING = 16  # a parameter buffer may be padded to the alignment of its widest
 
 
 def launch(
-    function: Function, grid: Extent, block: Extent, dynamic_shared: int, stream: int, parameters: bytes
+    function: Function,
+    grid: Extent,
+    block: Extent,
+    dynamic_shared: int,
+    stream: int,
+    parameters: bytes,
+    cooperative: bool = False,
 ) -> None:
     """Run a kernel; refuse what the GPU would refuse."""
     accepted = _accept(function, grid, block, dynamic_shared)
+    if cooperative:
+        _check_residence(function, grid, block, accepted)
     mode = driver.mode
-    counters = function.kernel.launch(grid, block, dynamic_shared, parameters, mode)
+    counters = function.kernel.launch(grid, block, dynamic_shared, parameters, mode, cooperative)
     duration = accepted.uncounted_ns
     if mode.counted:
         duration = kernel_ns(counters, grid, block, accepted.registers, accepted.shared_bytes, driver.gpu)
@@ -99,6 +107,15 @@ def _check(function: Function, grid: Extent, block: Extent, dynamic_shared: int)
         )
 
 
+def _check_residence(function: Function, grid: Extent, block: Extent, accepted: _Accepted) -> None:
+    """Blocks that wait for each other have to fit on the GPU together."""
+    gpu, blocks = driver.gpu, prod(grid)
+    room = gpu.sms * occupancy(block, accepted.registers, accepted.shared_bytes, gpu).blocks_per_sm
+    if blocks > room:
+        message = f"{function.kernel.name}: a cooperative grid of {blocks} blocks; {gpu.full_name} holds {room} at once"
+        raise DriverError(Result.COOPERATIVE_LAUNCH_TOO_LARGE, message)
+
+
 def _from_pointers(function: Function, pointers) -> bytes:
     """The parameter buffer from one pointer a parameter."""
     buffer = bytearray(function.kernel.parameter_bytes)
@@ -137,3 +154,13 @@ def cuLaunchKernel(
     parameters = _from_buffer(function, extra) if extra else _from_pointers(function, kernelParams)
     grid, block = (gridDimX, gridDimY, gridDimZ), (blockDimX, blockDimY, blockDimZ)
     launch(function, grid, block, sharedMemBytes, stream, parameters)
+
+
+@entry
+def cuLaunchCooperativeKernel(
+    f, gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream, kernelParams
+):
+    function, stream = functions.get(f), streams.number(hStream)
+    parameters = _from_pointers(function, kernelParams)
+    grid, block = (gridDimX, gridDimY, gridDimZ), (blockDimX, blockDimY, blockDimZ)
+    launch(function, grid, block, sharedMemBytes, stream, parameters, cooperative=True)

@@ -19,6 +19,9 @@ _LAUNCH = {
     "%dynamic_smem_size": offset("vgpu_launch", "dynamic_shared_bytes"),
     "%total_smem_size": offset("vgpu_launch", "shared_bytes"),
     "%aggr_smem_size": offset("vgpu_launch", "shared_bytes"),
+    # cooperative_groups/details/driver_abi.h: the high and the low half of the grid's workspace
+    "%envreg1": offset("vgpu_launch", "workspace") + 4,
+    "%envreg2": offset("vgpu_launch", "workspace"),
 }
 _WARP = {
     **{f"%ctaid.{axis}": offset("vgpu_warp", "ctaid") + 4 * i for i, axis in enumerate("xyz")},
@@ -38,7 +41,7 @@ _CONSTANT = {
     "%smid": 0, "%nsmid": 1, "%gridid": 1, "%is_explicit_cluster": 0, "%cluster_ctarank": 0, "%cluster_nctarank": 1,
     **{f"%cluster_ctaid.{axis}": 0 for axis in "xyz"}, **{f"%cluster_nctaid.{axis}": 1 for axis in "xyz"},
     **{f"%pm{i}": 0 for i in range(8)}, **{f"%pm{i}_64": 0 for i in range(8)},
-    **{f"%envreg{i}": 0 for i in range(32)}, "%current_graph_exec": 0,
+    **{f"%envreg{i}": 0 for i in range(32) if i not in (1, 2)}, "%current_graph_exec": 0,
 }  # fmt: skip
 # units that one read is later than the one before, and by how many bits the value is shifted down
 _CLOCKS = {

@@ -7,6 +7,8 @@ import pickle
 import threading
 import weakref
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -119,11 +121,9 @@ class LoadedKernel:
         code = self._code
         assert code is not None
         launch, owned = self._describe(code, grid, block, dynamic_shared_bytes, parameters, mode)
-        allocations = table.snapshot()
-        footprint = _attach_allocations(launch, allocations, mode, owned)
-        if cooperative:
-            launch.spins, launch.resident = 1, launch.blocks
-        lib().vgpu_run(launch, 1 if code.in_order or cooperative else mode.workers or os.cpu_count() or 1)
+        with _grid_workspace(launch) if cooperative else nullcontext():
+            footprint = _attach_allocations(launch, table.snapshot(), mode, owned)
+            lib().vgpu_run(launch, 1 if code.in_order or cooperative else mode.workers or os.cpu_count() or 1)
         if launch.failed:
             raise KernelFault(*report.describe(launch, self, self._module.program, self._function))
         return _counters(launch, code, footprint) if mode.counted else Counters()
@@ -155,6 +155,20 @@ class LoadedKernel:
         launch.parameters, launch.symbols = buffer, symbols
         launch.helpers = lib().vgpu_helper_table()
         return launch, [buffer, sites, symbols, executed]
+
+
+@contextmanager
+def _grid_workspace(launch: Any) -> Iterator[None]:
+    """Let all blocks be under way at once, and give them the memory in which grid.sync() counts them."""
+    workspace = ffi.new("uint32_t[4]")
+    launch.workspace = int(ffi.cast("uintptr_t", workspace))
+    launch.spins, launch.resident = 1, launch.blocks
+    workspace[0] = ffi.sizeof(workspace)  # grid_workspace.wsSize of cooperative_groups/details/driver_abi.h
+    table.add(launch.workspace, ffi.sizeof(workspace), "the grid's workspace")
+    try:
+        yield
+    finally:
+        table.remove(launch.workspace)
 
 
 def _sites(sites: tuple[Site, ...]) -> Any:

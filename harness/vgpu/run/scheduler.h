@@ -36,6 +36,7 @@ typedef struct {
   uint32_t warps, reverse, checked, counted, spins, resident; /* resident: blocks that a worker runs in turn */
   uint32_t shared_bytes, dynamic_shared_bytes, local_bytes, frame_bytes, sites, counted_blocks;
   uint64_t blocks;
+  uint64_t workspace;             /* of a cooperative launch: where grid.sync() keeps its barrier */
   const void *helpers;            /* vgpu_helpers */
   const uint8_t *parameters;
   const uint64_t *symbols;        /* addresses of module variables, by index */
@@ -66,6 +67,9 @@ struct vgpu_warp {
   uint32_t announced, announced_threads; /* the barrier that lanes have come to; all of them: `barrier` */
   int32_t barrier;                /* id while the warp stands at a barrier */
   uint32_t barrier_threads;       /* 0: all threads of the block */
+  uint32_t votes;                 /* of lanes that came to a bar.red */
+  uint32_t barrier_count, barrier_all, barrier_any; /* its result, once all were there */
+  uint32_t *arrivals;             /* of the block: lanes that came to each barrier by bar.arrive */
   uint32_t done;
   vgpu_launch *launch;
   uint8_t *shared, *local, *frame;

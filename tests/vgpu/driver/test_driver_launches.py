@@ -8,6 +8,33 @@ from harness.vgpu.driver.functions import Function
 from harness.vgpu.run.mode import FAST, Mode
 
 
+# every block counts itself in, and waits until all have
+COOPERATIVE = """
+.version 8.0
+.target sm_75
+.address_size 64
+.visible .entry meet(.param .u64 seen, .param .u64 arrived)
+{
+    .reg .pred %p;
+    .reg .b32 %count, %all, %block;
+    .reg .b64 %a, %s;
+    ld.param.u64 %a, [arrived];
+    mov.u32 %all, %nctaid.x;
+    red.global.add.u32 [%a], 1;
+wait:
+    ld.volatile.global.u32 %count, [%a];
+    setp.lt.u32 %p, %count, %all;
+    @%p bra wait;
+    ld.param.u64 %a, [seen];
+    mov.u32 %block, %ctaid.x;
+    mul.wide.u32 %s, %block, 4;
+    add.s64 %a, %a, %s;
+    st.global.u32 [%a], %count;
+    ret;
+}
+"""
+
+
 def handle_of(kernel: str) -> int:
     """The handle of the function that was given out last under a kernel's name."""
     things = handles.table._things.items()
@@ -51,6 +78,27 @@ def test_a_kernel_runs_with_one_pointer_a_parameter(cuda, scale, data):
     launch = entry.table["cuLaunchKernel"]
     assert launch(handle_of("scale"), 8, 1, 1, 128, 1, 1, 0, 0, pointers, None) == 0
     assert (values(cuda, data) == np.arange(1000) * 2 + 1).all()
+
+
+def test_blocks_of_a_cooperative_launch_wait_for_each_other(cuda, vgpu):
+    meet = cuda.module_from_buffer(COOPERATIVE.encode()).get_function("meet")
+    seen, arrived = cuda.to_device(np.zeros(20, np.uint32)), cuda.to_device(np.zeros(1, np.uint32))
+    arguments = [ctypes.c_uint64(int(seen)), ctypes.c_uint64(int(arrived))]
+    pointers = [ctypes.addressof(argument) for argument in arguments]
+    launch = entry.table["cuLaunchCooperativeKernel"]
+    assert launch(handle_of("meet"), 20, 1, 1, 1, 1, 1, 0, 0, pointers) == 0
+    assert meet.num_regs > 0
+    assert cuda.from_device(seen, 20, np.uint32).tolist() == [20] * 20
+
+
+def test_a_cooperative_launch_has_to_fit_on_the_gpu(cuda, vgpu):
+    meet = cuda.module_from_buffer(COOPERATIVE.encode()).get_function("meet")
+    arguments = [ctypes.c_uint64(), ctypes.c_uint64()]
+    pointers = [ctypes.addressof(argument) for argument in arguments]
+    launch = entry.table["cuLaunchCooperativeKernel"]
+    assert launch(handle_of("meet"), 5000, 1, 1, 1024, 1, 1, 0, 0, pointers) == 720
+    assert meet.num_regs > 0
+    assert "a cooperative grid of 5000 blocks" in vgpu.last_report()
 
 
 def test_a_launch_shows_on_the_clock(cuda, vgpu, scale, data):
