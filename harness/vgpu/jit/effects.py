@@ -65,13 +65,18 @@ def _registers(operand: Operand) -> Iterator[Register]:
 
 def destinations(instruction: Instruction) -> list[Operand]:
     """Operands that the instruction writes."""
+    if reduces_at_barrier(instruction):
+        return [instruction.operands[0]]
     if instruction.opcode in WRITES_NOTHING or not instruction.operands:
-        return []
-    if instruction.opcode in ("bar", "barrier") and "red" not in instruction.modifiers:
         return []
     first = instruction.operands[0]
     # what is at an address is no register: wmma.store, mbarrier.init, cp.async, ...
     return [] if isinstance(first, Address) else [first]
+
+
+def reduces_at_barrier(instruction: Instruction) -> bool:
+    """bar.red: the one barrier with a result."""
+    return instruction.opcode in ("bar", "barrier") and "red" in instruction.modifiers
 
 
 def sources(instruction: Instruction) -> list[Operand]:
@@ -92,7 +97,9 @@ def read(instruction: Instruction) -> set[str]:
 
 
 def is_lane_dependent(instruction: Instruction) -> bool:
-    """Whether lanes get different results from equal operands."""
+    """Whether lanes get different results from equal operands, or a result that arrives as a vector."""
+    if reduces_at_barrier(instruction):
+        return True
     if instruction.opcode in VARYING_OPCODES or not LANE_MODIFIERS.isdisjoint(instruction.modifiers):
         return True
     return any(isinstance(o, Special) and o.name in VARYING_SPECIALS for o in instruction.operands)

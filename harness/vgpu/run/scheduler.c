@@ -11,7 +11,7 @@
 #include "scheduler.h"
 #include "fault.h"
 
-enum { LANES = 32, FINISHED = 0, AT_BARRIER = 1, PAUSED = 2, FAULTED = -1, POISON = 0xff, SHARED = 2 };
+enum { LANES = 32, FINISHED = 0, AT_BARRIER = 1, PAUSED = 2, FAULTED = -1, POISON = 0xff, SHARED = 2, BARRIERS = 16 };
 
 _Static_assert(sizeof(vgpu_warp) % 64 == 0, "warps stand side by side, each aligned for vectors");
 
@@ -20,6 +20,7 @@ typedef struct {
   vgpu_warp *warps;
   uint8_t *shared, *local, *frames;
   size_t warps_size, shared_size, local_size, frames_size;
+  uint32_t arrivals[BARRIERS]; /* lanes that came to a barrier by bar.arrive */
   uint32_t remaining; /* warps that have not finished; 0: free for the next block */
 } resident;
 
@@ -69,6 +70,7 @@ static void prepare_warps(vgpu_launch *launch, resident *block, vgpu_traffic *tr
       warp->first_pc[lane] = thread < threads ? 0 : UINT32_MAX;
     }
     warp->index = w;
+    warp->arrivals = block->arrivals;
     warp->launch = launch;
     warp->shared = block->shared;
     warp->local = block->local + (size_t)w * LANES * launch->local_bytes;
@@ -106,17 +108,48 @@ static void begin_block(const vgpu_launch *launch, resident *place, uint64_t blo
                        (uint32_t)(block / launch->grid[0] / launch->grid[1])};
   if (launch->checked && launch->shared_bytes) memset(place->shared, POISON, launch->shared_bytes);
   place->remaining = launch->warps;
+  memset(place->arrivals, 0, sizeof place->arrivals);
   for (uint32_t w = 0; w < launch->warps; w++) {
     vgpu_warp *warp = &place->warps[w];
     memcpy(warp->pc, warp->first_pc, sizeof warp->pc);
     memset(warp->frame_at, 0, sizeof warp->frame_at);
     memcpy(warp->ctaid, ctaid, sizeof ctaid);
     warp->live = warp->whole;
-    warp->waiting = warp->parked = warp->state = warp->done = warp->barrier_threads = 0;
+    warp->waiting = warp->parked = warp->state = warp->done = warp->barrier_threads = warp->votes = 0;
     warp->barrier = -1;
     warp->paused_at = UINT32_MAX;
     warp->block = block;
     warp->clock_reads = 0;
+  }
+}
+
+/* Whether all that a barrier expects are there: warps that stand at it, and lanes that came by without waiting. */
+static int complete(const vgpu_launch *launch, const resident *block, int32_t id, uint32_t expected) {
+  uint32_t arrived = block->arrivals[id], missing = 0;
+  for (uint32_t w = 0; w < launch->warps; w++) {
+    if (block->warps[w].done) continue;
+    if (block->warps[w].barrier == id) arrived += LANES;
+    else missing++;
+  }
+  return expected ? arrived >= expected : missing == 0;
+}
+
+/* The reduction of a bar.red over all threads that wait at it, for each of their warps. */
+static void reduce_votes(const vgpu_launch *launch, resident *block, int32_t id) {
+  uint32_t threads = 0, count = 0;
+  for (uint32_t w = 0; w < launch->warps; w++) {
+    const vgpu_warp *warp = &block->warps[w];
+    if (warp->done || warp->barrier != id) continue;
+    threads += (uint32_t)__builtin_popcount(warp->live);
+    count += (uint32_t)__builtin_popcount(warp->votes);
+  }
+  for (uint32_t w = 0; w < launch->warps; w++) {
+    vgpu_warp *warp = &block->warps[w];
+    if (warp->done || warp->barrier != id) continue;
+    warp->barrier_count = count;
+    warp->barrier_all = count == threads;
+    warp->barrier_any = count > 0;
+    warp->votes = 0;
   }
 }
 
@@ -126,13 +159,9 @@ static uint32_t release_barriers(const vgpu_launch *launch, resident *block) {
   for (uint32_t w = 0; w < launch->warps; w++) {
     int32_t id = block->warps[w].barrier;
     if (block->warps[w].done || id < 0) continue;
-    uint32_t expected = block->warps[w].barrier_threads, arrived = 0, missing = 0;
-    for (uint32_t other = 0; other < launch->warps; other++) {
-      if (block->warps[other].done) continue;
-      if (block->warps[other].barrier == id) arrived += LANES;
-      else missing++;
-    }
-    if (expected ? arrived < expected : missing > 0) continue;
+    if (!complete(launch, block, id, block->warps[w].barrier_threads)) continue;
+    reduce_votes(launch, block, id);
+    block->arrivals[id] = 0;
     for (uint32_t other = 0; other < launch->warps; other++) {
       if (block->warps[other].done || block->warps[other].barrier != id) continue;
       block->warps[other].barrier = -1;

@@ -78,7 +78,7 @@ struct vgpu_warp {
   vgpu_traffic *traffic;
   uint64_t block;
   uint64_t clock_reads;           /* how often the warp has read a clock */
-  uint8_t padding[56];            /* to a multiple of 64: vectors are loaded aligned */
+  uint8_t padding[32];            /* to a multiple of 64: vectors are loaded aligned */
 };
 
 /* Called by compiled code, through a table so that object code holds no addresses. */

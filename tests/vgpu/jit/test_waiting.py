@@ -222,3 +222,64 @@ read:
 def test_lanes_may_come_to_a_barrier_on_different_ways(run, mode):
     out = run(DIVERGENT_BARRIER, np.zeros(64, np.uint32), 1, 64, mode)
     assert out.tolist() == [63 - thread for thread in range(64)]
+
+
+REDUCTIONS = """
+.visible .entry k(.param .u64 out) {
+    .reg .b32 %r<9>; .reg .b64 %rd<5>; .reg .pred %p<6>;
+    ld.param.u64 %rd1, [out];
+    mov.u32 %r1, %tid.x;
+    rem.u32 %r2, %r1, 3;
+    setp.eq.u32 %p1, %r2, 0;
+    bar.red.popc.u32 %r3, 0, %p1;
+    setp.lt.u32 %p2, %r1, 200;
+    barrier.cta.red.and.aligned.pred %p3, 1, %p2;
+    setp.gt.u32 %p2, %r1, 500;
+    bar.red.or.pred %p4, 0, !%p2;
+    selp.u32 %r4, 1000, 0, %p3;
+    selp.u32 %r5, 10000, 0, %p4;
+    add.u32 %r3, %r3, %r4;
+    add.u32 %r3, %r3, %r5;
+    mul.wide.u32 %rd2, %r1, 4;
+    add.s64 %rd3, %rd1, %rd2;
+    st.global.u32 [%rd3], %r3;
+    ret;
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ORDERS, ids=str)
+def test_a_barrier_counts_and_combines_the_votes_of_all_its_threads(run, mode):
+    out = run(REDUCTIONS, np.zeros(100, np.uint32), 1, 100, mode)
+    assert out.tolist() == [34 + 1000 + 10000] * 100
+
+
+PRODUCERS = """
+.visible .entry k(.param .u64 out) {
+    .reg .b32 %r<9>; .reg .b64 %rd<5>; .reg .pred %p<4>;
+    .shared .align 4 .b8 slots[128];
+    ld.param.u64 %rd1, [out];
+    mov.u32 %r1, %tid.x;
+    and.b32 %r2, %r1, 31;
+    shl.b32 %r3, %r2, 2;
+    setp.lt.u32 %p1, %r1, 32;
+    @%p1 bra consume;
+    add.u32 %r4, %r1, 5;
+    st.shared.u32 [%r3], %r4;
+    bar.arrive 3, 64;
+    ret;
+consume:
+    bar.sync 3, 64;
+    ld.shared.u32 %r5, [%r3];
+    mul.wide.u32 %rd2, %r1, 4;
+    add.s64 %rd3, %rd1, %rd2;
+    st.global.u32 [%rd3], %r5;
+    ret;
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ORDERS, ids=str)
+def test_a_producer_arrives_without_waiting_and_the_consumer_waits_for_it(run, mode):
+    out = run(PRODUCERS, np.zeros(32, np.uint32), 2, 64, mode)
+    assert out.tolist() == [lane + 37 for lane in range(32)]

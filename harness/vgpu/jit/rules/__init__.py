@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.vgpu.jit.rules import (
+    arrive,
     asynchronous,
     bits,
     carry,
@@ -41,6 +42,7 @@ for _family in (
         RULES[_form] = _rule
 
 FAMILIES = (
+    arrive.find,
     packed_atomics.find,
     memory.find,
     convert.find,
