@@ -7,7 +7,6 @@ from harness.vgpu.driver import entry, handles
 from harness.vgpu.driver.functions import Function
 from harness.vgpu.run.mode import FAST, Mode
 
-
 # every block counts itself in, and waits until all have
 COOPERATIVE = """
 .version 8.0

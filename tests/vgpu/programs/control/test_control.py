@@ -1,6 +1,7 @@
 """Flow of control and memory of a thread: as irregular as C++ lets it be, lane by lane as Python computes it."""
 
 import struct
+from itertools import pairwise
 
 import numpy as np
 
@@ -156,7 +157,7 @@ def test_rows_of_different_lengths_meet_at_the_barrier(program):
     values = rng.integers(-5, 9, starts[-1]).astype(np.float32)
     sums = np.zeros(128, np.float32)
     program.launch("ragged_rows", 2, 64, sums, values, starts, 128)
-    rows = np.array([np.maximum(values[a:b], 0).sum() for a, b in zip(starts, starts[1:], strict=False)])
+    rows = np.array([np.maximum(values[a:b], 0).sum() for a, b in pairwise(starts)])
     np.testing.assert_array_equal(sums, rows + rows.reshape(-1, 2)[:, ::-1].ravel())
 
 
