@@ -265,10 +265,32 @@ static uint64_t combine_s64(uint32_t operation, uint64_t old, uint64_t a, uint64
     memcpy(warp->scratch + lane * sizeof seen, &seen, sizeof seen);                                          \
   } while (0)
 
+typedef uint32_t __attribute__((may_alias)) word;
+
+/* Most atomics of most kernels: one addition a lane. Shared memory is seen by one worker only. */
+static void add_u32(vgpu_warp *warp, uint32_t mask, uint32_t space) {
+  const word *a = (const word *)warp->operand_a;
+  word *old = (word *)warp->scratch;
+  for (uint32_t left = mask; left; left &= left - 1) {
+    uint32_t lane = (uint32_t)__builtin_ctz(left);
+    uint32_t *place = (uint32_t *)(uintptr_t)warp->addresses[lane];
+    if (space == SHARED) {
+      old[lane] = *place;
+      *place += a[lane];
+    } else {
+      old[lane] = __atomic_fetch_add(place, a[lane], __ATOMIC_SEQ_CST);
+    }
+  }
+}
+
 static int32_t atomic(vgpu_warp *warp, uint32_t mask, uint32_t operation, uint32_t bytes, uint32_t site) {
   uint32_t op = operation & 255, type = operation >> 8;
   if (enter(warp, mask, bytes, site, READ | WRITTEN) != 0) return -1;
   warp->traffic->atomics++;
+  if (op == ADD && type <= S32) {
+    add_u32(warp, mask, warp->launch->site[site].space);
+    return 0;
+  }
   for (uint32_t left = mask; left; left &= left - 1) {
     size_t lane = (size_t)__builtin_ctz(left);
     switch (type) {

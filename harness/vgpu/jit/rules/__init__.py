@@ -35,14 +35,13 @@ from harness.vgpu.ptx.program import Instruction
 RULES: RuleTable = {}
 for _family in (
     *(integer, integer_more, carry, bits, compare, floating, directed, short_floats, extremes),
-    *(move, warp, match, video),
+    *(move, warp, match, video, arrive),
 ):
     for _form, _rule in _family.RULES.items():
         assert _form not in RULES, f"two rules for {_form}"
         RULES[_form] = _rule
 
 FAMILIES = (
-    arrive.find,
     packed_atomics.find,
     memory.find,
     convert.find,
@@ -59,7 +58,8 @@ FAMILIES = (
 
 def find(instruction: Instruction) -> Rule | None:
     """The rule for an instruction: by its whole form, or by a family that takes modifiers apart."""
-    rule = RULES.get(instruction.form)
+    form = instruction.form
+    rule = RULES.get(form) or RULES.get(form.replace(".f32.ftz", ".ftz.f32"))  # cuRAND's headers write the former
     if rule is not None:
         return rule
     for family in FAMILIES:

@@ -45,18 +45,30 @@ EXP2 = [math.log(2) ** k / math.factorial(k) for k in range(8)]
 
 
 def ex2(c: Context, x: str) -> str:
-    """2^x = 2^n 2^f with n the nearest integer; 2^n by the exponent's bits, in FP64 so that subnormals round once."""
-    clamped = c.e.intrinsic("minimumnum", "float", c.lanes, x, _constant(c, 1000.0, "float"))
-    clamped = c.e.intrinsic("maximumnum", "float", c.lanes, clamped, _constant(c, -1000.0, "float"))
-    value = _wide(c, clamped)
-    whole = c.e.intrinsic("rint", "double", c.lanes, value)
-    power = _polynomial(c, c.e.binary("fsub", "double", c.lanes, value, whole), EXP2)
-    exponent = c.e.cast("fptosi", "double", c.lanes, whole, "i64")
-    biased = c.e.binary("add", "i64", c.lanes, exponent, splat("i64", 1023, c.lanes))
-    bits = c.e.binary("shl", "i64", c.lanes, biased, splat("i64", 52, c.lanes))
-    scale = c.e.bitcast(llvm_type("i64", c.lanes), bits, llvm_type("double", c.lanes))
-    result = _narrow(c, c.e.binary("fmul", "double", c.lanes, power, scale))
+    """2^x = 2^n 2^f with n the nearest integer, all in FP32: off by less than an ulp and a half.
+
+    2^n by exponent bits, in two factors: the first product is exact, so that subnormals round once.
+    """
+    n = c.lanes
+    clamped = c.e.intrinsic("minimumnum", "float", n, x, _constant(c, 200.0, "float"))
+    clamped = c.e.intrinsic("maximumnum", "float", n, clamped, _constant(c, -200.0, "float"))
+    whole = c.e.intrinsic("rint", "float", n, clamped)
+    fraction = c.e.binary("fsub", "float", n, clamped, whole)  # exact
+    power = _constant(c, EXP2[-1], "float")
+    for coefficient in reversed(EXP2[:-1]):
+        power = c.e.intrinsic("fma", "float", n, power, fraction, _constant(c, coefficient, "float"))
+    exponent = c.e.cast("fptosi", "float", n, whole, "i32")
+    half = c.e.binary("ashr", "i32", n, exponent, splat("i32", 1, n))
+    power = c.e.binary("fmul", "float", n, power, _power_of_2(c, half))
+    result = c.e.binary("fmul", "float", n, power, _power_of_2(c, c.e.binary("sub", "i32", n, exponent, half)))
     return _keep_nan(c, x, result)
+
+
+def _power_of_2(c: Context, exponent: str) -> str:
+    """2^n as a normal FP32 number."""
+    biased = c.e.binary("add", "i32", c.lanes, exponent, splat("i32", 127, c.lanes))
+    bits = c.e.binary("shl", "i32", c.lanes, biased, splat("i32", 23, c.lanes))
+    return c.e.bitcast(llvm_type("i32", c.lanes), bits, llvm_type("float", c.lanes))
 
 
 def _keep_nan(c: Context, x: str, result: str) -> str:

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES
-from harness.vgpu.jit.rules.rule import Rule
-from harness.vgpu.ptx.program import Instruction, Integer, Register
+from harness.vgpu.jit.rules.rule import Rule, RuleTable
+from harness.vgpu.ptx.program import Integer, Register
 from harness.vgpu.run.native import offset
 
 SECTION = "Parallel Synchronization and Communication Instructions: bar, barrier"
 BARRIERS = 16
-
-
-def find(instruction: Instruction) -> Rule | None:
-    """The rule of an arrival, or None for another instruction."""
-    if instruction.opcode not in ("bar", "barrier") or set(instruction.modifiers) - {"cta", "aligned"} != {"arrive"}:
-        return None
-    return Rule(_arrive, SECTION, "barrier")
 
 
 def _arrive(c: Context) -> None:
@@ -34,3 +27,10 @@ def _arrive(c: Context) -> None:
     index = c.e.binary("and", "i32", 1, c.get(number, "i32", lanes=1), str(BARRIERS - 1))
     slot = c.e.let(f"getelementptr i32, ptr {table}, i32 {index}")
     c.e.store("i32", c.e.binary("add", "i32", 1, c.e.load("i32", slot, 4), lanes), slot, 4)
+
+
+RULES: RuleTable = {
+    form: Rule(_arrive, SECTION, "barrier")
+    for form in ("bar.arrive", "bar.cta.arrive", "barrier.arrive", "barrier.arrive.aligned", "barrier.cta.arrive",
+                 "barrier.cta.arrive.aligned")
+}  # fmt: skip

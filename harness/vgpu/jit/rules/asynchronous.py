@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES, llvm_type, splat
-from harness.vgpu.jit.rules.memory import Shape, _address, _hand_over, _host, _warp_field, active_bits, call_helper
+from harness.vgpu.jit.rules.memory import Shape, _address, _hand_over, _host, active_bits, call_helper, warp_field
 from harness.vgpu.jit.rules.rule import Lower, Rule
 from harness.vgpu.ptx.program import Address, Instruction, Integer, Operand, Register, Sink
 
@@ -77,8 +77,8 @@ def _copy(c: Context) -> None:
         read = c.get(rest[0], "i32", lanes=LANES)
     shared, global_ = Shape("shared", "b32", 1), Shape("global", "b32", 1)
     target = _host(c, shared, _address(c, to, "shared", LANES), LANES)
-    c.e.store(WORD, read, _warp_field(c, "operand_a"), 8)
-    c.e.store(LONG, target, _warp_field(c, "operand_b"), 8)
+    c.e.store(WORD, read, warp_field(c, "operand_a"), 8)
+    c.e.store(LONG, target, warp_field(c, "operand_b"), 8)
     bits = active_bits(c)
     _hand_over(c, global_, _address(c, source, "global", LANES), LANES, bits)
     from_site, to_site = (c.frame.site(space, c.instruction.line) for space in ("global", "shared"))
@@ -91,8 +91,8 @@ def _copy(c: Context) -> None:
 def _operate(c: Context, operation: str, target: Operand, a: str, expected: str | None = None) -> None:
     """Call the helper; `a` and `expected` are vectors of i64."""
     space = next((SPACES[m] for m in c.instruction.modifiers if m in SPACES), "generic")
-    c.e.store(LONG, a, _warp_field(c, "operand_a"), 8)
-    c.e.store(LONG, expected or splat("i64", 0, LANES), _warp_field(c, "operand_b"), 8)
+    c.e.store(LONG, a, warp_field(c, "operand_a"), 8)
+    c.e.store(LONG, expected or splat("i64", 0, LANES), warp_field(c, "operand_b"), 8)
     bits = active_bits(c)
     _hand_over(c, Shape(space, "b64", 1), _address(c, target, space, LANES), LANES, bits)
     site = c.frame.site(space, c.instruction.line)
@@ -100,7 +100,7 @@ def _operate(c: Context, operation: str, target: Operand, a: str, expected: str 
 
 
 def _results(c: Context) -> str:
-    return c.e.load(LONG, _warp_field(c, "scratch"), 8)
+    return c.e.load(LONG, warp_field(c, "scratch"), 8)
 
 
 def _count(c: Context, operands: list[Operand]) -> str:

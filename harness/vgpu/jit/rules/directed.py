@@ -12,7 +12,7 @@ from collections.abc import Callable
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import float_literal, llvm_type, splat
 from harness.vgpu.jit.rules.floating import flush, saturate
-from harness.vgpu.jit.rules.memory import _warp_field, call_helper
+from harness.vgpu.jit.rules.memory import call_helper, warp_field
 from harness.vgpu.jit.rules.rule import Lower, Rule, RuleTable
 
 SECTION = "Floating Point Instructions"
@@ -27,7 +27,7 @@ def _directed(operation: str, mode: str, scalar: str, ftz: bool = False, sat: bo
         values = [c.get(o, scalar) for o in operands]
         if ftz:
             values = [flush(c, value) for value in values]
-        result = _compute(c, operation, mode, scalar, values)
+        result = compute(c, operation, mode, scalar, values)
         if ftz:
             result = flush(c, result)
         c.put(d, saturate(c, result, scalar) if sat else result, scalar)
@@ -35,15 +35,15 @@ def _directed(operation: str, mode: str, scalar: str, ftz: bool = False, sat: bo
     return lower
 
 
-def _compute(c: Context, operation: str, mode: str, scalar: str, values: list[str]) -> str:
+def compute(c: Context, operation: str, mode: str, scalar: str, values: list[str]) -> str:
     n, integer = c.lanes, "i64" if scalar == "double" else "i32"
     type_, wide = llvm_type(scalar, n), llvm_type("i64", n)
     for field, value in zip(FIELDS, values, strict=False):
         bits = c.e.bitcast(type_, value, llvm_type(integer, n))
-        c.e.store(wide, c.e.cast("zext", integer, n, bits, "i64"), _warp_field(c, field), 8)
+        c.e.store(wide, c.e.cast("zext", integer, n, bits, "i64"), warp_field(c, field), 8)
     code = OPERATIONS[operation] | MODES[mode] << 8 | n << 16 | (scalar == "double") << 24
     call_helper(c, "directed", f"i32 {code}")
-    found = c.e.load(wide, _warp_field(c, "scratch"), 8)
+    found = c.e.load(wide, warp_field(c, "scratch"), 8)
     return c.e.bitcast(llvm_type(integer, n), c.e.cast("trunc", "i64", n, found, integer), type_)
 
 

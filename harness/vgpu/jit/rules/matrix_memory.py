@@ -13,7 +13,7 @@ from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES, llvm_type
 from harness.vgpu.jit.rules import fragments
 from harness.vgpu.jit.rules.fragments import ELEMENT_BYTES, Fragment
-from harness.vgpu.jit.rules.memory import Shape, _address, _hand_over, _host, _warp_field, active_bits, call_helper
+from harness.vgpu.jit.rules.memory import Shape, _address, _hand_over, _host, active_bits, call_helper, warp_field
 from harness.vgpu.jit.rules.mma import WMMA_SHAPES, elements
 from harness.vgpu.jit.rules.rule import Rule
 from harness.vgpu.ptx.program import Instruction, Operand
@@ -70,7 +70,7 @@ def _ldmatrix(c: Context) -> None:
     mask, site = _rows(c, source, len(registers))
     call_helper(c, "load", f"i32 {mask}, i32 {ROW_BYTES}, i32 {site}")
     for number, register in enumerate(registers):
-        value = c.e.load(WORD, c.e.field(_warp_field(c, "scratch"), 128 * number), 16)
+        value = c.e.load(WORD, c.e.field(warp_field(c, "scratch"), 128 * number), 16)
         c.put(register, transpose(c, value) if "trans" in c.instruction.modifiers else value, "i32", lanes=LANES)
 
 
@@ -81,7 +81,7 @@ def _stmatrix(c: Context) -> None:
     for number, register in enumerate(registers):
         value = c.get(register, "i32", lanes=LANES)
         value = transpose(c, value) if "trans" in c.instruction.modifiers else value
-        c.e.store(WORD, value, c.e.field(_warp_field(c, "scratch"), 128 * number), 16)
+        c.e.store(WORD, value, c.e.field(warp_field(c, "scratch"), 128 * number), 16)
     call_helper(c, "store", f"i32 {mask}, i32 {ROW_BYTES}, i32 {site}")
 
 

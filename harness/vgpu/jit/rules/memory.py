@@ -145,7 +145,7 @@ def _all(c: Context, *conditions: str) -> str:
     return result
 
 
-def _warp_field(c: Context, name: str) -> str:
+def warp_field(c: Context, name: str) -> str:
     return c.e.field("%warp", offset("vgpu_warp", name))
 
 
@@ -204,7 +204,7 @@ def _host(c: Context, shape: Shape, address: str, lanes: int) -> str:
 
 def _hand_over(c: Context, shape: Shape, address: str, lanes: int, bits: str) -> tuple[str, str]:
     """Put addresses where the helpers look for them. Returns the mask that they get and the lane of a scalar."""
-    target = _warp_field(c, "addresses")
+    target = warp_field(c, "addresses")
     host = _host(c, shape, address, lanes)
     if lanes == LANES:
         c.e.store(llvm_type("i64", LANES), host, target, 8)
@@ -239,7 +239,7 @@ def _load(c: Context) -> None:
         arrivals.append(_shared_gather(c, shape, address, bits, path))
     mask, lane = _hand_over(c, shape, address, lanes, bits)
     call_helper(c, "load", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
-    scratch = _warp_field(c, "scratch")
+    scratch = warp_field(c, "scratch")
     if lanes == 1:
         byte = c.e.binary("mul", "i32", 1, lane, str(shape.bytes))
         scratch = c.e.let(f"getelementptr i8, ptr {scratch}, i32 {byte}")
@@ -350,7 +350,7 @@ def _store(c: Context) -> None:
     type_ = llvm_type(shape.element, LANES * shape.count)
     if _gathers(c, shape):
         _shared_scatter(c, shape, data, address, bits, path)
-    c.e.store(type_, data, _warp_field(c, "scratch"), 16)
+    c.e.store(type_, data, warp_field(c, "scratch"), 16)
     mask, _ = _hand_over(c, shape, address, LANES, bits)
     call_helper(c, "store", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
     c.e.do(f"br label %{path.join}")
@@ -399,16 +399,16 @@ def _atomic(c: Context) -> None:
     target, a, *rest = operands
     address = _address(c, target, shape.space, LANES)
     if shape.operation == "cas":  # atom.cas d, [a], compare, value
-        c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), _warp_field(c, "operand_b"), 8)
+        c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), warp_field(c, "operand_b"), 8)
         a = rest[0]
-    c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), _warp_field(c, "operand_a"), 8)
+    c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), warp_field(c, "operand_a"), 8)
     bits = active_bits(c)
     site = c.frame.site(shape.space, c.instruction.line)
     mask, _ = _hand_over(c, shape, address, LANES, bits)
     code = OPERATIONS[shape.operation] | ATOMIC_TYPES[shape.type] << 8
     call_helper(c, "atomic", f"i32 {mask}, i32 {code}, i32 {shape.bytes}, i32 {site}")
     if not isinstance(d, Sink):
-        old = c.e.load(llvm_type(shape.element, LANES), _warp_field(c, "scratch"), 8)
+        old = c.e.load(llvm_type(shape.element, LANES), warp_field(c, "scratch"), 8)
         c.put(d, old, shape.element, lanes=LANES)
 
 

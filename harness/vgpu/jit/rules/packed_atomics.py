@@ -17,9 +17,9 @@ from harness.vgpu.jit.rules.memory import (
     _gather_operands,
     _hand_over,
     _spread_results,
-    _warp_field,
     active_bits,
     call_helper,
+    warp_field,
 )
 from harness.vgpu.jit.rules.rule import Rule
 from harness.vgpu.ptx.program import SIZES, Instruction, Operand, Sink
@@ -86,11 +86,11 @@ def _atomic(c: Context) -> None:
     type_code, packed = TYPES[shape.type]
     code = OPERATIONS[form.operation] | type_code << 8 | shape.count * packed << 16
     call_helper(c, "packed_atomic", f"i32 {bits}, i32 {code}, i32 {shape.bytes}, i32 {site}")
-    old = c.e.load(llvm_type(shape.element, LANES * shape.count), _warp_field(c, "scratch"), 8)
+    old = c.e.load(llvm_type(shape.element, LANES * shape.count), warp_field(c, "scratch"), 8)
     if not isinstance(d, Sink):
         _spread_results(c, d, shape, old, LANES)
 
 
 def _put(c: Context, operand: Operand, shape: Shape, field: str) -> None:
     value = _gather_operands(c, operand, shape)
-    c.e.store(llvm_type(shape.element, LANES * shape.count), value, _warp_field(c, field), 8)
+    c.e.store(llvm_type(shape.element, LANES * shape.count), value, warp_field(c, field), 8)

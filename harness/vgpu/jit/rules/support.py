@@ -244,8 +244,8 @@ def _code(words: list[str]) -> str:
 def _control() -> str:
     functions = ", ".join(f"`{name}`" for name in sorted(runtime.FUNCTIONS))
     return (
-        f"{_code(sorted(CONTROL))}, `call` (direct and indirect, recursion too), `bar.sync` and `barrier.sync` of all "
-        f"threads or a number of warps, guards (`@p`, `@!p`) on every instruction. The runtime answers calls of "
+        f"{_code(sorted(CONTROL))}, `call` (direct and indirect, recursion too), `bar` and `barrier` with `.sync` or "
+        f"`.red` for all threads or a number of warps, guards (`@p`, `@!p`) on every instruction. The runtime answers calls of "
         f"{functions}."
     )
 
