@@ -11,8 +11,8 @@ from harness.vgpu.jit.effects import reduces_at_barrier
 from harness.vgpu.jit.emitter import LANES
 from harness.vgpu.jit.masks import Masks
 from harness.vgpu.jit.nodes import Graph, Node
+from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Integer, Operand, Register
-from harness.vgpu.run.native import offset
 
 RESULTS = {"popc": "barrier_count", "and": "barrier_all", "or": "barrier_any"}
 

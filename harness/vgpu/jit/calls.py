@@ -11,8 +11,8 @@ from harness.vgpu.jit.context import Context, storage
 from harness.vgpu.jit.emitter import BITS, LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.frame import HEADER_BYTES, agreed_offsets, function_address, round_up
 from harness.vgpu.jit.nodes import Graph, Node, arguments
+from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Function, Register, Symbol
-from harness.vgpu.run.native import offset
 
 OFFSETS = llvm_type("i32", LANES)
 RECURSION_BYTES = 1 << 15  # of stack for each thread where functions are recursive

@@ -15,7 +15,7 @@ import llvmlite.binding as llvm
 
 from harness.vgpu.cache import cache_directory, publish, read
 from harness.vgpu.jit.target import Target
-from harness.vgpu.run.native import LAYOUT
+from harness.vgpu.layout import LAYOUT
 
 OPTIMISATION = 2  # of code generation
 PIPELINE = 1  # of the IR: level 2 takes 1.6 times as long, for code that is as fast and as large

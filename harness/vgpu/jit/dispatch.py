@@ -6,7 +6,7 @@ from harness.vgpu.jit.emitter import LANES, splat
 from harness.vgpu.jit.masks import GONE, PCS, Masks
 from harness.vgpu.jit.nodes import Graph
 from harness.vgpu.jit.suspension import AT_BARRIER, FINISHED, PAUSED, Suspension
-from harness.vgpu.run.native import offset
+from harness.vgpu.layout import offset
 
 TURNS = 128  # dispatches between two pauses of a warp that may wait for others
 

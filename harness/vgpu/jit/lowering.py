@@ -27,8 +27,8 @@ from harness.vgpu.jit.meetings import Meetings
 from harness.vgpu.jit.nodes import Graph, Node
 from harness.vgpu.jit.suspension import FAULTED, FINISHED, Suspension
 from harness.vgpu.jit.target import Target
+from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Function, Instruction, Module
-from harness.vgpu.run.native import offset
 
 TRAP_KIND = 4  # FAULT_TRAP in run/fault.h
 

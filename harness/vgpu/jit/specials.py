@@ -9,7 +9,7 @@ every block is a cluster of its own, and performance monitors stand at 0. What i
 from __future__ import annotations
 
 from harness.vgpu.jit.emitter import LANES, Emitter, constant_vector, llvm_type
-from harness.vgpu.run.native import offset
+from harness.vgpu.layout import offset
 
 _LAUNCH = {
     **{f"%ntid.{axis}": offset("vgpu_launch", "block") + 4 * i for i, axis in enumerate("xyz")},

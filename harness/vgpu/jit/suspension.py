@@ -5,8 +5,8 @@ from __future__ import annotations
 from harness.vgpu.jit.context import Context, storage
 from harness.vgpu.jit.emitter import BITS, llvm_type
 from harness.vgpu.jit.masks import PCS, Masks
+from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Register
-from harness.vgpu.run.native import offset
 
 FINISHED, AT_BARRIER, PAUSED, FAULTED = 0, 1, 2, -1  # what a warp's code returns, as in scheduler.c
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "scheduler.h"
+#include "../layout.h"
 #include "helpers.h"
 
 enum { ADD, SUB, MUL, FMA, DIV, SQRT, RCP };

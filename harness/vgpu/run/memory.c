@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "scheduler.h"
+#include "../layout.h"
 #include "fault.h"
 #include "runtime.h"
 #include "helpers.h"

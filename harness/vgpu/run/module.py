@@ -20,12 +20,13 @@ from harness.vgpu.jit.frame import SPACES, Frame, Site, function_address
 from harness.vgpu.jit.linking import localise
 from harness.vgpu.jit.lowering import lower
 from harness.vgpu.jit.target import Target
+from harness.vgpu.layout import ffi
 from harness.vgpu.ptx.parser import parse
 from harness.vgpu.ptx.program import Float, Function, Integer, Module, Symbol, Variable, type_size
 from harness.vgpu.run import report
 from harness.vgpu.run.allocations import Allocation, table
 from harness.vgpu.run.mode import Mode
-from harness.vgpu.run.native import ffi, lib
+from harness.vgpu.run.native import lib
 
 PARAMETER_BUFFER = 32768  # what parameter_window in memory.c allows
 

@@ -1,4 +1,4 @@
-"""The block scheduler and access helpers, as a cffi library: `ffi` for layouts, `lib()` for the functions."""
+"""The block scheduler and access helpers as a cffi library, compiled at the first call on a machine."""
 
 from __future__ import annotations
 
@@ -6,30 +6,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cffi
-
+from harness.vgpu.layout import HEADER, ffi
 from harness.vgpu.native import shared_library
 
 _HERE = Path(__file__).parent
-_HEADER = _HERE / "scheduler.h"
 _SOURCES = ("scheduler.c", "memory.c", "runtime.c", "matrix.c", "asynchronous.c", "packed.c", "directed.c")
-
-LAYOUT = _HEADER.read_text()  # decides what compiled code looks like
-
-ffi = cffi.FFI()
-ffi.cdef(LAYOUT)
+_HEADERS = ("fault.h", "runtime.h", "helpers.h")
 
 
 @cache
 def lib() -> Any:
-    """The loaded library; compiled at the first call on this machine."""
-    headers = [_HEADER, _HERE / "fault.h", _HERE / "runtime.h", _HERE / "helpers.h"]
+    """The loaded library."""
     includes = ["-include", "stdint.h", "-include", "stddef.h"]
-    path = shared_library("vgpu_run", [_HERE / name for name in _SOURCES], headers, includes)
-    return ffi.dlopen(str(path))
-
-
-@cache
-def offset(struct: str, field: str) -> int:
-    """Byte offset of a field: the one definition of every layout is the C header."""
-    return int(ffi.offsetof(struct, field))
+    sources, headers = [_HERE / name for name in _SOURCES], [HEADER, *(_HERE / name for name in _HEADERS)]
+    return ffi.dlopen(str(shared_library("vgpu_run", sources, headers, includes)))

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "scheduler.h"
+#include "../layout.h"
 #include "helpers.h"
 
 enum { ADD, MIN, MAX, AND, OR, XOR, EXCH, CAS };

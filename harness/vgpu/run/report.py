@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.vgpu.layout import ffi
 from harness.vgpu.ptx.program import Function, Module, SourceLine
 from harness.vgpu.run.allocations import table
-from harness.vgpu.run.native import ffi
 
 BOUNDS, MISALIGNED, BARRIER, TRAP, ASSERTION, STACK = 1, 2, 3, 4, 5, 6
 # CUresult: ILLEGAL_ADDRESS, MISALIGNED_ADDRESS, LAUNCH_TIMEOUT, ILLEGAL_INSTRUCTION (what trap gives), ASSERT,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scheduler.h"
+#include "../layout.h"
 #include "fault.h"
 #include "runtime.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scheduler.h"
+#include "../layout.h"
 #include "fault.h"
 
 enum { LANES = 32, FINISHED = 0, AT_BARRIER = 1, PAUSED = 2, FAULTED = -1, POISON = 0xff, SHARED = 2, BARRIERS = 16 };

@@ -5,8 +5,8 @@ from __future__ import annotations
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES
 from harness.vgpu.jit.rules.rule import Rule, RuleTable
+from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Integer, Register
-from harness.vgpu.run.native import offset
 
 SECTION = "Parallel Synchronization and Communication Instructions: bar, barrier"
 BARRIERS = 16

@@ -14,8 +14,8 @@ from harness.vgpu.jit.emitter import LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.frame import SPACES
 from harness.vgpu.jit.rules.move import local_base, shared_base, symbol_address
 from harness.vgpu.jit.rules.rule import Rule
+from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import SIZES, Address, Instruction, Operand, Sink, Symbol, Vector
-from harness.vgpu.run.native import offset
 
 LOAD_STORE = "Data Movement and Conversion Instructions: ld, st"
 ATOMICS = "Parallel Synchronization and Communication Instructions: atom, red"

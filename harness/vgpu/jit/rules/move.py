@@ -9,8 +9,8 @@ from harness.vgpu.jit.context import INTEGERS, Context
 from harness.vgpu.jit.emitter import BITS, LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.frame import function_address
 from harness.vgpu.jit.rules.rule import LLVM_FLOAT, LLVM_INTEGER, Lower, Rule, RuleTable
+from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Sink, Symbol, Vector, type_size
-from harness.vgpu.run.native import offset
 
 SECTION = "Data Movement and Conversion Instructions"
 

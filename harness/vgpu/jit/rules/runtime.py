@@ -11,8 +11,8 @@ from harness.vgpu.jit.emitter import LANES, llvm_type
 from harness.vgpu.jit.rules.memory import active_bits, call_helper
 from harness.vgpu.jit.rules.move import local_base
 from harness.vgpu.jit.rules.rule import Rule
+from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Group, Instruction, Symbol
-from harness.vgpu.run.native import offset
 
 SECTION = "CUDA C++ Programming Guide: formatted output, assertions, dynamic global memory allocation"
 FUNCTIONS = {name: code for code, name in enumerate(("vprintf", "__assertfail", "malloc", "free"))}

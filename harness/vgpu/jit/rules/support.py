@@ -245,8 +245,8 @@ def _control() -> str:
     functions = ", ".join(f"`{name}`" for name in sorted(runtime.FUNCTIONS))
     return (
         f"{_code(sorted(CONTROL))}, `call` (direct and indirect, recursion too), `bar` and `barrier` with `.sync` or "
-        f"`.red` for all threads or a number of warps, guards (`@p`, `@!p`) on every instruction. The runtime answers calls of "
-        f"{functions}."
+        f"`.red` for all threads or a number of warps, guards (`@p`, `@!p`) on every instruction. "
+        f"The runtime answers calls of {functions}."
     )
 
 

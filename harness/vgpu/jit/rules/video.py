@@ -12,8 +12,8 @@ from harness.vgpu.jit.emitter import llvm_type, splat
 from harness.vgpu.jit.rules.move import RULES as MOVES
 from harness.vgpu.jit.rules.move import symbol_address
 from harness.vgpu.jit.rules.rule import Lower, Rule, RuleTable
+from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Symbol
-from harness.vgpu.run.native import offset
 
 VIDEO = "Video Instructions"
 SPACES = "Data Movement and Conversion Instructions: isspacep"
