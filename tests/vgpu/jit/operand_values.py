@@ -88,7 +88,9 @@ def values(kinds: tuple[str, ...]) -> list[np.ndarray]:
         rows += [tuple(_midpoint(FORMATS[kind], generator) for kind in kinds) for _ in range(400)]
     if kinds[0].endswith("x2"):
         others = generator.sample(rows, len(rows))
-        rows = [tuple(a | b << 16 for a, b in zip(row, other, strict=True)) for row, other in zip(rows, others, strict=True)]
+        rows = [
+            tuple(a | b << 16 for a, b in zip(row, other, strict=True)) for row, other in zip(rows, others, strict=True)
+        ]
     return _columns(rows)
 
 

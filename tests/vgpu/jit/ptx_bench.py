@@ -212,7 +212,9 @@ def _kernel(cases: Sequence[Case], sources: int, path: str, places: dict[tuple[i
     declared = [f".reg .b64 %v<{sources}>;", ".reg .pred %go, %first;", ".reg .b32 %t, %c, %n, %i, %r;"]
     declared += [".reg .b64 %out, %a, %at8, %o2, %o4, %o8, %o16;"]
     declared += [f".reg .{type_} %s{number}_{type_};" for number, type_ in sorted(types)]
-    declared += [f".reg .{type_} %d{n}_{i};" for n, case in enumerate(cases) for i, type_ in enumerate(case.destinations)]
+    declared += [
+        f".reg .{type_} %d{n}_{i};" for n, case in enumerate(cases) for i, type_ in enumerate(case.destinations)
+    ]
     body += _stores(cases, places, "@%first " if path == "guarded_uniform" else "")
     parameters = ", ".join(f".param .u64 {name}" for name in ("out", "selected", *(f"s{i}" for i in range(sources))))
     return f".visible .entry k({parameters})\n{{\n" + "\n".join([*declared, *lines, *body, "ret;"]) + "\n}\n"

@@ -25,6 +25,8 @@ def test_forms_by_their_parts_run(form):
     assert support.is_run(form)
 
 
-@pytest.mark.parametrize("form", ["tex.2d.v4.f32.f32", "wgmma.fence.sync.aligned", "tcgen05.alloc", "cp.async.bulk.commit_group"])
+@pytest.mark.parametrize(
+    "form", ["tex.2d.v4.f32.f32", "wgmma.fence.sync.aligned", "tcgen05.alloc", "cp.async.bulk.commit_group"]
+)
 def test_what_stays_out_has_no_rule(form):
     assert not support.is_run(form)

@@ -91,9 +91,7 @@ def permute(c: Context, value: str, index: str) -> str:
     gather = "llvm.masked.gather.v32i32.v32p0"
     c.e.declarations[gather] = f"declare <32 x i32> @{gather}(<32 x ptr>, i32, <32 x i1>, <32 x i32>)"
     everyone = "splat (i1 true)"
-    return c.e.let(
-        f"call <32 x i32> @{gather}(<32 x ptr> {pointers}, i32 4, <32 x i1> {everyone}, <32 x i32> poison)"
-    )
+    return c.e.let(f"call <32 x i32> @{gather}(<32 x ptr> {pointers}, i32 4, <32 x i1> {everyone}, <32 x i32> poison)")
 
 
 def active(c: Context) -> str:

@@ -204,7 +204,12 @@ def test_half_atomics_in_order_of_lanes(name: str, operation: str, run: Callable
         place[:count], source.reshape(32, 8)[:, :count] = values[32], values[:32]
         vector, _, operands = ("", "", form) if form[0] == "%" else form.partition(" ")
         vector, type_ = (f".{vector}", name) if vector == "v4" else ("", name + vector)
-        run(PACKED.format(f"{loads} atom.global{vector}.{operation}.noftz.{type_} {operands}; {stores}"), place, old, source)
+        run(
+            PACKED.format(f"{loads} atom.global{vector}.{operation}.noftz.{type_} {operands}; {stores}"),
+            place,
+            old,
+            source,
+        )
         now = values[32]
         with np.errstate(all="ignore"):
             for lane in range(32):

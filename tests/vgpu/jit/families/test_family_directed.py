@@ -14,9 +14,13 @@ def doubles(seed: int, count: int = 250) -> np.ndarray:
     rng = np.random.default_rng(seed)
     edges = np.array([0, 1 << 63, 1, 1 << 52, 0x3FF << 52, 0xBFF << 52, (0x7FF << 52) - 1, 0x3FF0000000000001, 0x000FFFFFFFFFFFFF,
                       0x4008 << 48], np.uint64)  # fmt: skip
-    near = (rng.integers(1000, 1050, count).astype(np.uint64) << np.uint64(52)) | rng.integers(0, 1 << 52, count).astype(np.uint64)
+    near = (rng.integers(1000, 1050, count).astype(np.uint64) << np.uint64(52)) | rng.integers(
+        0, 1 << 52, count
+    ).astype(np.uint64)
     anything = rng.integers(0, 0x7FF0 << 48, count).astype(np.uint64)
-    column = np.where(rng.random(count) < 0.6, near, anything) | (rng.integers(0, 2, count).astype(np.uint64) << np.uint64(63))
+    column = np.where(rng.random(count) < 0.6, near, anything) | (
+        rng.integers(0, 2, count).astype(np.uint64) << np.uint64(63)
+    )
     return np.where(rng.random(count) < 0.15, rng.choice(edges, count), column)
 
 

@@ -110,7 +110,11 @@ def test_finding_and_masking_bits(evaluate: Callable) -> None:
     for mode in ("clamp", "wrap"):
         forms[f"bmsk.{mode}.b32 {{d0}}, {{s1}}, {{s2}};"] = "r", "drr", lambda _, b, c, m=mode: bmsk(b, c, m == "clamp")
         for type_ in ("u32", "s32"):
-            forms[f"szext.{mode}.{type_}"] = "r", "rr", lambda a, b, m=mode, t=type_: szext(a, b, m == "clamp", t == "s32")
+            forms[f"szext.{mode}.{type_}"] = (
+                "r",
+                "rr",
+                lambda a, b, m=mode, t=type_: szext(a, b, m == "clamp", t == "s32"),
+            )
     for bits, letter in ((16, "h"), (32, "r"), (64, "d")):
         forms[f"cnot.b{bits}"] = letter, letter, lambda a, n=bits: a & (1 << n) - 1 == 0
     check(evaluate, forms, columns)
@@ -141,7 +145,10 @@ def prmt(a: int, b: int, control: int, mode: str) -> int:
 
 def test_permuting_bytes(evaluate: Callable) -> None:
     columns = [words(4), words(5), words(6)]
-    forms = {f"prmt.b32{'.' * bool(mode)}{mode}": ("r", "rrr", lambda a, b, c, m=mode: prmt(a, b, c, m)) for mode in ("", *MODES)}
+    forms = {
+        f"prmt.b32{'.' * bool(mode)}{mode}": ("r", "rrr", lambda a, b, c, m=mode: prmt(a, b, c, m))
+        for mode in ("", *MODES)
+    }
     check(evaluate, forms, columns)
 
 
@@ -189,14 +196,24 @@ def test_saturating_packed_and_short_products(evaluate: Callable) -> None:
             types = (f"{sign}32", f"{other}32")
             forms[f"dp4a.{types[0]}.{types[1]}"] = "r", "rrr", lambda a, b, c, t=types: dot(a, b, c, t, 8, 0)
             for half, first in (("lo", 0), ("hi", 2)):
-                forms[f"dp2a.{half}.{types[0]}.{types[1]}"] = "r", "rrr", lambda a, b, c, t=types, f=first: dot(a, b, c, t, 16, f)
+                forms[f"dp2a.{half}.{types[0]}.{types[1]}"] = (
+                    "r",
+                    "rrr",
+                    lambda a, b, c, t=types, f=first: dot(a, b, c, t, 16, f),
+                )
         for bits, letter in ((16, "h"), (32, "r"), (64, "d")):
-            forms[f"sad.{sign}{bits}"] = letter, letter * 3, lambda a, b, c, t=f"{sign}{bits}": abs(number(a, t) - number(b, t)) + c
+            forms[f"sad.{sign}{bits}"] = (
+                letter,
+                letter * 3,
+                lambda a, b, c, t=f"{sign}{bits}": abs(number(a, t) - number(b, t)) + c,
+            )
     check(evaluate, forms, columns)
 
 
 def test_selection_by_sign_and_class(evaluate: Callable) -> None:
-    third = np.array([0, 1, 0x80000000, 0x80000001, 0x3F800000, 0xBF800000, 0x7FC00000, 0x7F800000, 0xFF800000, 0x7FFFFF] * 30)
+    third = np.array(
+        [0, 1, 0x80000000, 0x80000001, 0x3F800000, 0xBF800000, 0x7FC00000, 0x7F800000, 0xFF800000, 0x7FFFFF] * 30
+    )
     columns = [words(10), words(11), third.astype(np.uint64)]
 
     def chosen(bits: int, ftz: bool = False, integer: bool = False) -> Callable[[int, int, int], int]:
@@ -215,7 +232,9 @@ def test_selection_by_sign_and_class(evaluate: Callable) -> None:
         forms[f"slct.{type_}.f32"] = letter, letter * 2 + "f", chosen(0)
         forms[f"slct.ftz.{type_}.f32"] = letter, letter * 2 + "f", chosen(0, ftz=True)
     check(evaluate, forms, columns)
-    wide = np.array([0, 1 << 63, 1, 1 << 52, 0x3FF << 52, 0x7FF << 52, 0xFFF << 52, 0x7FF8 << 48, 0x800FFFFFFFFFFFFF], np.uint64)
+    wide = np.array(
+        [0, 1 << 63, 1, 1 << 52, 0x3FF << 52, 0x7FF << 52, 0xFFF << 52, 0x7FF8 << 48, 0x800FFFFFFFFFFFFF], np.uint64
+    )
     narrow = np.array([0, 1 << 31, 1, 1 << 23, 0x7F << 23, 0xFF << 23, 0x1FF << 23, 0x7FC00000, 0x807FFFFF], np.uint64)
     holds = {"finite": "111110001", "infinite": "000001100", "number": "111111101", "notanumber": "000000010",
              "normal": "000110000", "subnormal": "001000001"}  # fmt: skip

@@ -43,7 +43,9 @@ def test_match(bits: int, warp: Callable) -> None:
     value = "%low" if bits == 32 else "%v"
     seen = [int(v) & (1 << bits) - 1 for v in values]
     got, members = warp(f"match.any.sync.b{bits} %r, {value}, %m;", values)
-    assert [row[0] for row in got] == [sum(1 << i for i in members[lane] if seen[i] == seen[lane]) for lane in range(32)]
+    assert [row[0] for row in got] == [
+        sum(1 << i for i in members[lane] if seen[i] == seen[lane]) for lane in range(32)
+    ]
     for chosen in (values, np.full(32, 5, np.uint64), np.where(np.arange(32) % 2, 4, 5), np.arange(32) // 16):
         chosen = chosen.astype(np.uint64)
         got, members = warp(f"match.all.sync.b{bits} %r|%p, {value}, %m; selp.u32 %q, 1, 0, %p;", chosen)

@@ -122,7 +122,9 @@ def numbers(type_: str, bits: np.ndarray) -> np.ndarray:
     if type_ in ("e4m3", "e5m2"):
         fraction, bias = (3, 7) if type_ == "e4m3" else (2, 15)
         exponent, mantissa = (bits & 0x7F) >> fraction, (bits & (1 << fraction) - 1) / 2.0**fraction
-        size = np.where(exponent == 0, mantissa * 2.0 ** (1 - bias), (1 + mantissa) * 2.0 ** (exponent.astype(float) - bias))
+        size = np.where(
+            exponent == 0, mantissa * 2.0 ** (1 - bias), (1 + mantissa) * 2.0 ** (exponent.astype(float) - bias)
+        )
         return np.where(bits & 0x80, -size, size)
     if type_ == "s32":
         return bits.astype(np.uint32).view(np.int32).astype(np.int64)
@@ -150,7 +152,9 @@ def model(case: Case, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray
     return total.view(np.uint64 if case.a == "f64" else np.uint32).astype(np.uint64)
 
 
-def pack(case: Case, type_: str, place: Callable[[int, int], tuple[int, int, int]], matrix: np.ndarray, count: int) -> np.ndarray:
+def pack(
+    case: Case, type_: str, place: Callable[[int, int], tuple[int, int, int]], matrix: np.ndarray, count: int
+) -> np.ndarray:
     """Registers [register, lane] of a fragment."""
     width = 64 if type_ == "f64" else 32
     per = width // BITS[type_]
@@ -177,7 +181,9 @@ def kernel(form: str, counts: tuple[int, int, int, int], letter: str) -> str:
     def group(registers: list[str]) -> str:
         return "{" + ", ".join(registers) + "}"
 
-    lines.append(f"{form} {group([f'%o{i}' for i in range(d)])}, {group(names[:a])}, {group(names[a:a + b])}, {group(names[a + b:])};")
+    lines.append(
+        f"{form} {group([f'%o{i}' for i in range(d)])}, {group(names[:a])}, {group(names[a : a + b])}, {group(names[a + b :])};"
+    )
     for i in range(d):
         lines.append(f"cvt.u64.u32 %w, %o{i};" if letter == "r" else f"mov.b64 %w, %o{i};")
         lines.append(f"st.global.b64 [%out+{256 * i}], %w;")

@@ -109,7 +109,9 @@ def test_packed_comparisons(name: str, columns: list[np.ndarray], evaluate: Call
 
 def test_setp_of_bf16_and_with_ftz(columns: list[np.ndarray], evaluate: Callable) -> None:
     a, b, c = columns
-    cases = [(f"setp.{cmp}.bf16", "p", "hh") for cmp in FLOATING] + [(f"setp.{cmp}.ftz.f32", "p", "ff") for cmp in FLOATING]
+    cases = [(f"setp.{cmp}.bf16", "p", "hh") for cmp in FLOATING] + [
+        (f"setp.{cmp}.ftz.f32", "p", "ff") for cmp in FLOATING
+    ]
     cases += [(f"setp.{cmp}.ftz.f16", "p", "hh") for cmp in ("eq", "ltu")]
     cases += [("setp.lt.or.ftz.f32 {d0}|{d1}, {s0}, {s1}, !{s2};", "pp", "ffp")]
     results = evaluate(cases, columns)

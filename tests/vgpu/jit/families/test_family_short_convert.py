@@ -71,7 +71,9 @@ def singles(count: int = 500) -> np.ndarray:
     edges = np.array([0, 1 << 31, 1, 0x80000001, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC12345, 0x7F7FFFFF,
                       0x3F808000, 0x3F818000, 0x3F801000, 0x3F803000, 0x43E80000, 0x43E00000, 0x43E80001, 0x47680000,
                       0x3B000000, 0x3A800000, 0x3A800001, 0x37800000, 0x37000000, 0x477FF000, 0x477FEFFF])  # fmt: skip
-    near = (rng.integers(90, 150, count) << 23) | rng.integers(0, 1 << 23, count) & ~((1 << rng.integers(0, 23, count)) - 1)
+    near = (rng.integers(90, 150, count) << 23) | rng.integers(0, 1 << 23, count) & ~(
+        (1 << rng.integers(0, 23, count)) - 1
+    )
     near |= rng.integers(0, 2, count) << 31
     return np.concatenate([edges, near, near + 1, near - 1, rng.integers(0, 1 << 32, count)]) & 0xFFFFFFFF
 

@@ -67,7 +67,15 @@ def kernels() -> tuple[str, dict[str, tuple[str, int, int, int, str, str, str]]]
 
 
 SOURCE_OF_ALL, ALL = kernels()
-BYTES = {"half_float": (2, 4), "half_half": (2, 2), "bf16": (2, 4), "s8": (1, 4), "u8": (1, 4), "tf32": (4, 4), "f64": (8, 8)}
+BYTES = {
+    "half_float": (2, 4),
+    "half_half": (2, 2),
+    "bf16": (2, 4),
+    "s8": (1, 4),
+    "u8": (1, 4),
+    "tf32": (4, 4),
+    "f64": (8, 8),
+}
 
 
 def small(kind: str, shape: tuple[int, int]) -> np.ndarray:
@@ -176,7 +184,11 @@ def test_stmatrix(trans: str, run: Callable, zeros: Callable) -> None:
     matrices = RNG.integers(0, 0x10000, (4, 8, 8)).astype(np.uint32)
     source, output = zeros(128, np.uint32), zeros(256, np.uint16)
     source[:] = np.concatenate([fragment(matrix) for matrix in matrices])
-    run(STMATRIX.format(f"stmatrix.sync.aligned.m8n8.x4{trans}.shared.b16 [%s], {{%r0, %r1, %r2, %r3}};"), source, output)
+    run(
+        STMATRIX.format(f"stmatrix.sync.aligned.m8n8.x4{trans}.shared.b16 [%s], {{%r0, %r1, %r2, %r3}};"),
+        source,
+        output,
+    )
     wanted = matrices.transpose(0, 2, 1) if trans else matrices
     np.testing.assert_array_equal(output.reshape(4, 8, 8), wanted)
 

@@ -60,7 +60,14 @@ def test_division_of_32_bits_and_less_is_exact(program):
     program.launch("divide_narrow", 4, 64, out, memory(a, 32), memory(b, 32), 200)
     for x, y, row in zip(a, b, out.tolist(), strict=True):
         s, t = signed(x, 32), signed(y, 32)
-        results = [quotient(s, t), remainder(s, t), x // y, x % y, quotient(signed(x, 16), signed(y | 1, 16)), x % 256 % 7]
+        results = [
+            quotient(s, t),
+            remainder(s, t),
+            x // y,
+            x % y,
+            quotient(signed(x, 16), signed(y | 1, 16)),
+            x % 256 % 7,
+        ]
         assert row == [unsigned(result, 32) for result in results], (x, y)
 
 
@@ -71,9 +78,23 @@ def test_integers_of_128_bits_have_all_operators(program):
     program.launch("wider", 3, 64, out, memory(a, 128), memory(b, 128), 150)
     for i, (x, y) in enumerate(zip(a, b, strict=True)):
         s, t, shift = signed(x, 128), signed(y, 128), i % 128
-        results = [x + y, x - y, x * y, x // y, x % y, quotient(s, t), remainder(s, t), x << shift, x >> shift, s >> shift]
+        results = [
+            x + y,
+            x - y,
+            x * y,
+            x // y,
+            x % y,
+            quotient(s, t),
+            remainder(s, t),
+            x << shift,
+            x >> shift,
+            s >> shift,
+        ]
         results += [x & ~y ^ (x | y), (x < y) + 2 * (s < t) + 4 * (x == y) + 8 * (s >= t)]
-        assert [int.from_bytes(cell.tobytes(), "little") for cell in out[i]] == [unsigned(r, 128) for r in results], (x, y)
+        assert [int.from_bytes(cell.tobytes(), "little") for cell in out[i]] == [unsigned(r, 128) for r in results], (
+            x,
+            y,
+        )
 
 
 def _permuted(x, y, selector):

@@ -85,7 +85,9 @@ def check(program, name, dtype, bound, columns, reference):
         exact = [reference(*map(mpmath.mpf, row)) for row in np.array(columns, np.float64).T.tolist()]
         worst = np.array(units_off(out, [mpmath.mpf(e) for e in exact], dtype))
     at = int(worst.argmax())
-    assert worst[at] <= bound + 0.5, f"{name}({[c[at] for c in columns]}) = {out[at]!r}, {worst[at]:.2f} units from {exact[at]}"
+    assert worst[at] <= bound + 0.5, (
+        f"{name}({[c[at] for c in columns]}) = {out[at]!r}, {worst[at]:.2f} units from {exact[at]}"
+    )
 
 
 floats = compiled("math_float", "sm_80")
@@ -110,7 +112,9 @@ def test_double_functions_keep_their_documented_error(program, name):
 @pytest.mark.parametrize("name", TWO)
 def test_float_functions_of_two_arguments_keep_their_documented_error(program, name):
     bound, _, low, high, reference = TWO[name]
-    check(program, f"{name}f", np.float32, bound, [arguments(np.float32, low, high, seed) for seed in (1, 2)], reference)
+    check(
+        program, f"{name}f", np.float32, bound, [arguments(np.float32, low, high, seed) for seed in (1, 2)], reference
+    )
 
 
 @doubles

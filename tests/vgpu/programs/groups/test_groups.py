@@ -38,7 +38,11 @@ def test_tiles_of_one_warp_go_different_ways(program):
 
 @compiled("partitions", "sm_75", "sm_80", "sm_90")
 def test_threads_that_come_together_form_a_group(program):
-    values, out, counter = np.random.default_rng(3).integers(0, 99, 64, dtype=np.int32), np.zeros((64, 4), np.int32), np.zeros(1, np.int32)
+    values, out, counter = (
+        np.random.default_rng(3).integers(0, 99, 64, dtype=np.int32),
+        np.zeros((64, 4), np.int32),
+        np.zeros(1, np.int32),
+    )
     program.launch("coalesced", 1, 64, out, values, counter)
     taken = values % 3 == 0
     assert counter[0] == taken.sum()
