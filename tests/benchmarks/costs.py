@@ -12,7 +12,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from tests.benchmarks.spread import Spread
 
@@ -36,7 +36,9 @@ class Costs:
 
     largest: str
     cold_ms: Spread
+    cold_cpu_ms: Spread  # the same without the time that other processes had the core
     warm_ms: Spread
+    warm_cpu_ms: Spread
     launch_us: Spread
     launch_counted_us: Spread
 
@@ -49,11 +51,12 @@ def measure(repeats: int) -> Costs:
             cache = Path(folder) / f"cache-{number}"
             times = _child("compile", cache, *map(str, ptx))
             largest = max(times, key=lambda name: times[name])
-            cold.append(1e3 * times[largest])
-            warm.append(1e3 * _child("compile", cache, *map(str, ptx))[largest])
+            cold.append(times[largest])
+            warm.append(_child("compile", cache, *map(str, ptx))[largest])
         launches = [_child("launch", Path(folder) / "cache") for _ in range(repeats)]
     return Costs(
-        largest.removesuffix(".ptx"), Spread.of(cold), Spread.of(warm),
+        largest.removesuffix(".ptx"),
+        *(Spread.of(1e3 * times[clock] for times in found) for found in (cold, warm) for clock in (0, 1)),
         Spread.of(1e6 * times["fast"] for times in launches), Spread.of(1e6 * times["counted"] for times in launches),
     )  # fmt: skip
 
@@ -75,7 +78,7 @@ def _shipped_ptx(folder: Path) -> list[Path]:
     return found
 
 
-def _child(what: str, cache: Path, *arguments: str) -> dict[str, float]:
+def _child(what: str, cache: Path, *arguments: str) -> dict:
     command = [sys.executable, "-m", "tests.benchmarks.costs", what, *arguments]
     environment = {**os.environ, "FUSEPROOF_CACHE": str(cache)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
@@ -85,8 +88,8 @@ def _child(what: str, cache: Path, *arguments: str) -> dict[str, float]:
 # --- in the child ---------------------------------------------------------------------------------------------------
 
 
-def _compile(paths: list[str]) -> dict[str, float]:
-    """Seconds from PTX text to code that can be called, for each file. LLVM and the C library are loaded before."""
+def _compile(paths: list[str]) -> dict[str, tuple[float, float]]:
+    """Seconds, by the wall's clock and of CPU time, from PTX text to code that can be called, for each file. LLVM and the C library are loaded before."""
     from harness.vgpu.jit import compile as jit
     from harness.vgpu.run import native
     from harness.vgpu.run.module import load
@@ -97,10 +100,10 @@ def _compile(paths: list[str]) -> dict[str, float]:
     times = {}
     for path in paths:
         text = Path(path).read_text()
-        start = perf_counter()
+        start, busy = perf_counter(), process_time()
         for kernel in load(text, path).kernels.values():
             kernel.prepare()
-        times[Path(path).name] = perf_counter() - start
+        times[Path(path).name] = perf_counter() - start, process_time() - busy
     return times
 
 

@@ -5,6 +5,7 @@ Times are minimum / median / maximum; ratios are of neighbouring runs, above 1 w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -41,13 +42,22 @@ def render(rows: Sequence[Row], costs: Costs | None, cpu: str, loads: Sequence[f
         f"On {cpu}, {rounds} runs of each engine in turns; times are minimum / median / maximum, ratios are of "
         "neighbouring runs (median, and the range in brackets), above 1 where the vgpu is faster. Outputs were "
         "compared with torch's before anything was timed.",
-        f"How quiet the machine was: a load of {loads[0]:.1f} before and {loads[-1]:.1f} after; the slowest run of a "
-        f"kernel took {noise:.1f} times the fastest (geometric mean).",
+        f"How quiet the machine was: a load of {loads[0]:.1f} before and {loads[-1]:.1f} after, on {os.cpu_count()} "
+        f"cores; the slowest run of a kernel took {noise:.1f} times the fastest (geometric mean)." + _warning(loads),
         "## Kernels", _table(rows), "## Goals", _goals(rows, costs),
     ]  # fmt: skip
     if costs:
         parts += ["## Costs of a launch", _costs(costs)]
     return "\n\n".join(parts) + "\n"
+
+
+def _warning(loads: Sequence[float]) -> str:
+    if loads[0] < 0.5:
+        return ""
+    return (
+        " Other programs ran meanwhile: figures for several cores then say who got the cores, and wall-clock times of "
+        "single measurements are too long. Run it again on a quiet machine."
+    )
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -115,7 +125,9 @@ def _costs(costs: Costs) -> str:
     return "\n".join((
         "| | minimum / median / maximum |", "| --- | ---: |",
         row(f"cold compile of the largest shipped kernel, `{costs.largest}`", costs.cold_ms, "ms"),
+        row("of that, CPU time of the process", costs.cold_cpu_ms, "ms"),
         row("the same from the cache", costs.warm_ms, "ms"),
+        row("of that, CPU time of the process", costs.warm_cpu_ms, "ms"),
         row("launch of an empty kernel through PyCUDA, fast mode", costs.launch_us, "µs"),
         row("the same, checked and counted", costs.launch_counted_us, "µs"),
     ))  # fmt: skip
