@@ -17,11 +17,13 @@ from harness.vgpu.ptx.program import (
     Function,
     Group,
     Guard,
+    Indexed,
     Instruction,
     Module,
     Negated,
     Operand,
     Pair,
+    Part,
     Register,
     Symbol,
     Variable,
@@ -98,22 +100,40 @@ def localise(function: Function) -> Function:
         space = "local" if v.space == "param" and v.name not in kernel_parameters else v.space
         return replace(v, name=name_of(v.name), space=space)
 
+    def register(r: Register) -> Register:
+        return Register(prefix + r.name, r.type)
+
+    def symbol(s: Symbol) -> Symbol:
+        return Symbol(name_of(s.name), s.offset)
+
+    def address(a: Address) -> Address:
+        match a.base:
+            case Register():
+                return Address(register(a.base), a.offset)
+            case Symbol():
+                return Address(symbol(a.base), a.offset)
+        return a
+
     def operand(o: Operand) -> Operand:
         match o:
-            case Register(name, type_):
-                return Register(prefix + name, type_)
-            case Symbol(name, offset):
-                return Symbol(name_of(name), offset)
-            case Address(base, offset):
-                return o if base is None else Address(operand(base), offset)  # type: ignore[arg-type]
+            case Register():
+                return register(o)
+            case Symbol():
+                return symbol(o)
+            case Address():
+                return address(o)
             case Vector(elements):
                 return Vector(tuple(map(operand, elements)))
             case Group(elements):
                 return Group(tuple(map(operand, elements)))
             case Pair(first, second):
                 return Pair(operand(first), operand(second))
-            case Negated(register):
-                return Negated(operand(register))  # type: ignore[arg-type]
+            case Negated(own):
+                return Negated(register(own))
+            case Part(own, which):
+                return Part(register(own), which)
+            case Indexed(place, parts):
+                return Indexed(address(place), tuple(map(operand, parts)))
         return o
 
     def is_local(i: Instruction) -> bool:
@@ -128,7 +148,7 @@ def localise(function: Function) -> Function:
         modifiers = i.modifiers
         if is_local(i):
             modifiers = tuple("local" if m in ("param", "param::func") else m for m in modifiers)
-        guard = Guard(operand(i.guard.register), i.guard.negated) if i.guard else None  # type: ignore[arg-type]
+        guard = Guard(register(i.guard.register), i.guard.negated) if i.guard else None
         return replace(i, modifiers=modifiers, guard=guard, operands=tuple(map(operand, i.operands)))
 
     def block(b: Block) -> Block:
@@ -136,7 +156,7 @@ def localise(function: Function) -> Function:
 
     return replace(
         function,
-        registers=tuple(operand(r) for r in function.registers),  # type: ignore[misc]
+        registers=tuple(map(register, function.registers)),
         variables=tuple(map(variable, function.variables)),
         parameters=tuple(map(variable, function.parameters)),
         returns=tuple(map(variable, function.returns)),
