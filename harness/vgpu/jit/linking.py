@@ -128,10 +128,10 @@ def localise(function: Function) -> Function:
                 return Group(tuple(map(operand, elements)))
             case Pair(first, second):
                 return Pair(operand(first), operand(second))
-            case Negated(own):
-                return Negated(register(own))
-            case Part(own, which):
-                return Part(register(own), which)
+            case Negated(held):
+                return Negated(register(held))
+            case Part(held, which):
+                return Part(register(held), which)
             case Indexed(place, parts):
                 return Indexed(address(place), tuple(map(operand, parts)))
         return o
