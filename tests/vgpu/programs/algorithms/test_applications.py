@@ -94,7 +94,7 @@ def uniform(bits):
     return bits.astype(np.float32) * np.float32(2.0**-32) + np.float32(2.0**-33)
 
 
-@compiled("random", "sm_75", "sm_80")
+@compiled("random", "sm_75", "sm_80", "debug")
 def test_philox_gives_its_bits(program):
     out, key = np.zeros((96, 4), np.uint32), 0x123456789ABCDEF
     program.launch("philox_bits", 3, 32, out, key)
