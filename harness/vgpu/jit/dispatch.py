@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.vgpu.jit.divergence import Divergence
 from harness.vgpu.jit.emitter import LANES, splat
 from harness.vgpu.jit.masks import GONE, PCS, Masks
 from harness.vgpu.jit.nodes import Graph
@@ -11,9 +12,10 @@ from harness.vgpu.layout import offset
 TURNS = 128  # dispatches between two pauses of a warp that may wait for others
 
 
-def emit(m: Masks, suspension: Suspension, graph: Graph, spins: bool, kept: list[str]) -> None:
+def emit(m: Masks, suspension: Suspension, graph: Graph, divergence: Divergence, kept: list[str]) -> None:
     """Run the lanes that wait at the lowest position; return where all wait at a barrier or none is left."""
-    e = m.e
+    e, spins = m.e, divergence.spins
+    meets = any(node.meets for node in graph.nodes)
     e.label("dispatch")
     if spins:
         turn = e.binary("add", "i32", 1, e.load("i32", "%turn", 4), "1")
@@ -27,10 +29,16 @@ def emit(m: Masks, suspension: Suspension, graph: Graph, spins: bool, kept: list
         chosen = _next_in_turn(m, ready, chosen)
         e.store("i32", chosen, "%last", 4)
     m.set("mask", e.let(f"icmp eq {PCS} {ready}, {e.broadcast('i32', chosen)}"))
-    cases = " ".join(f"i32 {m.position[node.index]}, label %n{node.index}" for node in graph.nodes)
+    together = divergence.uniform_nodes if meets else frozenset()
+    labels = {node.index: f"{'all' if node.index in together else 'n'}{node.index}" for node in graph.nodes}
+    cases = " ".join(f"i32 {m.position[index]}, label %{label}" for index, label in labels.items())
     e.do(f"switch i32 {chosen}, label %stop [ {cases} ]")
+    for index in sorted(together):  # where all lanes are taken for being together, parked ones must come first
+        e.label(f"all{index}")
+        nobody = e.let(f"icmp eq i32 {m.bits(m.get('parked'))}, 0")
+        e.do(f"br i1 {nobody}, label %n{index}, label %stop")
     e.label("stop")
-    if any(node.meets for node in graph.nodes):
+    if meets:
         _force_parked(m)
     none = e.let(f"icmp eq i32 {m.bits(m.get('live'))}, 0")
     e.do(f"br i1 {none}, label %finished, label %suspend")

@@ -1,8 +1,9 @@
 """Where the lanes of a warp can part, and which values are the same in all of them.
 
 A node is *uniform* when every live lane is always there together: outside all regions between a divergent branch
-and its immediate post-dominator. A register is *uniform* when all its definitions stand in uniform nodes and
-depend on nothing that differs between lanes: it is kept as one scalar.
+and its immediate post-dominator. Lanes that stand at a block-wide barrier in such a region do not hold up those that
+have left it (PTX ISA: a barrier counts threads), so there the region has no end. A register is *uniform* when all its
+definitions stand in uniform nodes and depend on nothing that differs between lanes: it is kept as one scalar.
 
 Reconvergence rests on the order of nodes: of the lanes that wait, those at the lowest position run first. The
 order puts a branch's post-dominator behind every node of its region, so the lanes meet there. Where no such order
@@ -37,7 +38,8 @@ def analyse(graph: Graph) -> Divergence:
     all lanes are back from a call before any goes on behind it."""
     nodes = list(graph.nodes[: graph.kernel_nodes])
     others = graph.nodes[graph.kernel_nodes :]
-    varying, regions, post_dominators = _regions(nodes)
+    barrier_in_function = any(node.is_barrier for node in others)
+    varying, regions, post_dominators = _regions(nodes, barrier_in_function)
     varying |= {name for node in others for i in (*node.body, node.last) if i for name in written(i)}
     spins = _has_waiting_loop(graph)
     order = None if spins else _order(nodes, regions, post_dominators)
@@ -46,22 +48,21 @@ def analyse(graph: Graph) -> Divergence:
         varying = {name for instruction in everything for name in written(instruction)}
         order, uniform = _depth_first(nodes), frozenset[int]()
     else:
-        in_region = set().union(*regions.values()) if regions else set()
-        uniform = frozenset(range(len(nodes))) - in_region
+        uniform = frozenset(range(len(nodes))) - _apart(nodes, regions, barrier_in_function)
     position = [0] * len(graph.nodes)
     for place, index in enumerate([*(node.index for node in others), *order]):
         position[index] = place
     return Divergence(tuple(position), uniform, frozenset(varying), spins)
 
 
-def _regions(nodes: list[Node]) -> tuple[set[str], dict[int, set[int]], list[int | None]]:
+def _regions(nodes: list[Node], barrier_in_function: bool) -> tuple[set[str], dict[int, set[int]], list[int | None]]:
     """Fixed point: varying registers make divergent branches, whose regions make varying registers."""
     post_dominators = _immediate_post_dominators(nodes)
     varying: set[str] = set()
     regions: dict[int, set[int]] = {}
     while True:
         before = (len(varying), len(regions))
-        inside: set[int] = set().union(*regions.values()) if regions else set()
+        inside = _apart(nodes, regions, barrier_in_function)
         for node in nodes:
             for instruction in (*node.body, node.last):
                 if instruction is None:
@@ -73,6 +74,19 @@ def _regions(nodes: list[Node]) -> tuple[set[str], dict[int, set[int]], list[int
                 regions[node.index] = _region(nodes, node, post_dominators[node.index])
         if (len(varying), len(regions)) == before:
             return varying, regions, post_dominators
+
+
+def _apart(nodes: list[Node], regions: dict[int, set[int]], barrier_in_function: bool) -> set[int]:
+    """Nodes where some live lanes may be while others are elsewhere."""
+    found: set[int] = set()
+    for branch, region in regions.items():
+        waits = any(nodes[i].is_barrier or (nodes[i].is_call and barrier_in_function) for i in region)
+        found |= _region(nodes, nodes[branch], None) if waits else region
+    if barrier_in_function:
+        for node in nodes:
+            if node.is_call:
+                found |= _region(nodes, node, None)
+    return found
 
 
 def _has_waiting_loop(graph: Graph) -> bool:

@@ -94,7 +94,7 @@ class _Lowering:
             self._node(node)
         mix = [self._mix(node) for node in self.nodes]
         if self.m.used_dispatch:
-            dispatch.emit(self.m, self.suspension, self.graph, self.divergence.spins, sorted(self.kept))
+            dispatch.emit(self.m, self.suspension, self.graph, self.divergence, sorted(self.kept))
         self.e.label("fault")
         self.e.do(f"ret i32 {FAULTED}")
         local_bytes = self.calls.local_bytes()
@@ -145,8 +145,10 @@ class _Lowering:
         self.e.store("i32", "0", "%turn", 4)
         self.e.store("i32", str(GONE), "%last", 4)
         self.e.store("i1", "false", "%forced", 1)
-        self.e.do(f"%pcs = load {PCS}, ptr {self.e.field('%warp', offset('vgpu_warp', 'pc'))}, align 64")
-        self.e.do(f"store {PCS} %pcs, ptr %pc, align 64")
+        pcs = self.e.load(PCS, self.e.field("%warp", offset("vgpu_warp", "pc")), 64)
+        # a barrier that all live lanes reach together does not keep the pcs of those that have exited
+        pcs = self.e.select(live, "i32", LANES, pcs, splat("i32", GONE, LANES))
+        self.e.store(PCS, pcs, "%pc", 64)
         cases = " ".join(f"i32 {state}, label %{label}" for state, label in self.suspension.resumes)
         self.e.do(f"switch i32 %state, label %n0 [ {cases} ]")
 
