@@ -15,7 +15,7 @@ from harness.vgpu.jit.frame import SPACES
 from harness.vgpu.jit.rules.move import local_base, shared_base, symbol_address
 from harness.vgpu.jit.rules.rule import Rule
 from harness.vgpu.layout import offset
-from harness.vgpu.ptx.program import SIZES, Address, Instruction, Operand, Sink, Symbol, Vector
+from harness.vgpu.ptx.program import SIZES, Address, Instruction, Operand, Register, Sink, Symbol, Vector
 
 LOAD_STORE = "Data Movement and Conversion Instructions: ld, st"
 ATOMICS = "Parallel Synchronization and Communication Instructions: atom, red"
@@ -130,7 +130,7 @@ def _in_range(c: Context, site: int, start: str, length: int) -> str:
     low, high = c.e.load("i64", entry, 8), c.e.load("i64", c.e.field(entry, 8), 8)
     end = c.e.binary("add", "i64", 1, start, str(length))
     above, below = c.e.let(f"icmp uge i64 {start}, {low}"), c.e.let(f"icmp ule i64 {end}, {high}")
-    return c.e.binary("and", "i1", 1, above, below)
+    return _all(c, above, below, c.e.let(f"icmp ugt i64 {end}, {start}"))  # the end may wrap around
 
 
 def _aligned(c: Context, address: str, bytes_: int) -> str:
@@ -225,7 +225,7 @@ def _load(c: Context) -> None:
     d, source = c.instruction.operands[:2]
     shape = shape_of(c.instruction)
     assert shape is not None
-    if shape.space == "param":
+    if shape.space == "param" and _same_parameter(c, source):
         _load_parameter(c, d, source, shape)
         return
     lanes = c.lanes
@@ -320,16 +320,17 @@ def _spread_results(c: Context, d: Operand, shape: Shape, data: str, lanes: int)
         c.put_extended(target, value, shape.element, signed=shape.type[0] == "s", lanes=lanes)
 
 
-def _load_parameter(c: Context, d: Operand, source: Operand, shape: Shape) -> None:
-    """Kernel parameters: the same for all lanes, unless indexed by a register that is not."""
+def _same_parameter(c: Context, source: Operand) -> bool:
+    """Whether all lanes read the same kernel parameter: only an address in a register can differ."""
     if not isinstance(source, Address):
         c.unsupported("this parameter")
     if isinstance(source.base, Symbol) and source.base.name not in c.frame.parameters:
         c.unsupported("parameters of device functions")
-    if c.lanes != 1:
-        c.unsupported("a parameter indexed by lane")
-    address = _address(c, source, "param", 1)
-    pointer = c.e.let(f"inttoptr i64 {address} to ptr")
+    return not isinstance(source.base, Register) or c.lanes_of(source.base) == 1
+
+
+def _load_parameter(c: Context, d: Operand, source: Operand, shape: Shape) -> None:
+    pointer = c.e.let(f"inttoptr i64 {_address(c, source, 'param', 1)} to ptr")
     _spread_results(c, d, shape, c.e.load(llvm_type(shape.element, shape.count), pointer, shape.bytes), 1)
 
 
