@@ -116,8 +116,8 @@ def _slct(scalar: str, condition: str, ftz: bool = False) -> Lower:
     return lower
 
 
-# LLVM's classes: 3 NaN, 4 -inf, 8 -normal, 16 -subnormal, 32 -0, and mirrored up to 512 +inf
-CLASSES = {"finite": 0x1F8, "infinite": 0x204, "number": 0x3FC, "notanumber": 0x3, "normal": 0x108, "subnormal": 0x90}
+# LLVM's classes: 3 NaN, 4 -inf, 8 -normal, 16 -subnormal, 32 -0, and mirrored up to 512 +inf; to PTX a zero is normal
+CLASSES = {"finite": 0x1F8, "infinite": 0x204, "number": 0x3FC, "notanumber": 0x3, "normal": 0x168, "subnormal": 0x90}
 
 
 def _testp(scalar: str, classes: int) -> Lower:
