@@ -10,15 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from harness.vgpu.jit import rules
-from harness.vgpu.jit.rules import bits, carry, directed, extremes, integer_more, match, short_floats, video
+from harness.vgpu.jit.rules import RULES, bits, carry, directed, extremes, integer_more, match, short_floats, video
 from tests.vgpu.jit import exact
 from tests.vgpu.jit.exact import NAN, Format, Result
 from tests.vgpu.jit.operand_values import FORMATS
 from tests.vgpu.jit.ptx_bench import Case
 
-# opcode -> the file that tests it
+# opcode -> the file that tests it, of those that are about lanes, memory, order, a carry, or approximate
 ELSEWHERE = {
+    "addc": "families/test_family_integers", "subc": "families/test_family_integers",
+    "madc": "families/test_family_integers",
     "cvta": "test_addresses", "isspacep": "test_addresses", "shfl": "test_warp_instructions",
     "vote": "test_warp_instructions", "activemask": "test_warp_instructions", "redux": "test_warp_instructions",
     "match": "test_warp_instructions", "elect": "test_warp_instructions",
@@ -28,10 +29,6 @@ ELSEWHERE = {
     "sin": "test_approximations", "cos": "test_approximations", "tanh": "test_approximations",
     "rsqrt": "test_approximations",
 }  # fmt: skip
-
-# tables of rules that the files in families/ test
-IN_FAMILIES = (bits, carry, directed, extremes, integer_more, match, short_floats, video)
-FORMS = sorted(set(rules.RULES).difference(*(table.RULES for table in IN_FAMILIES)))
 
 Compute = Callable[..., "Result | tuple[Result, ...]"]
 
@@ -51,11 +48,22 @@ def signed(bits: int, width: int) -> int:
     return bits - (1 << width) if bits >> width - 1 else bits
 
 
+def is_approximate(form: str) -> bool:
+    """Whether PTX gives a bound rather than a value that the engine meets exactly; test_approximations has these."""
+    opcode, *modifiers = form.split(".")
+    return ELSEWHERE.get(opcode) == "test_approximations" or ("approx" in modifiers and modifiers[-1] == "f64")
+
+
+def has_model(form: str) -> bool:
+    return form.split(".")[0] not in ELSEWHERE and not is_approximate(form)
+
+
 @cache
 def models(form: str) -> tuple[Model, ...]:
     """Raises LookupError for a form that no family here knows."""
     opcode, *modifiers = form.split(".")
-    for family in (_integer, _logic, _shift, _field, _comparison, _selection, _move, _floating):
+    for family in (_integer, _small_integers, _logic, _bits, _shift, _field, _comparison, _selection, _move,
+                   _property, _floating):  # fmt: skip
         found = family(form, opcode, modifiers)
         if found:
             return tuple(found)
@@ -92,15 +100,23 @@ def _integer(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
 
     wide = (1 << 2 * width) - 1
     part = modifiers[0] if opcode in ("mul", "mad") else ""
+
+    def finished(value: int) -> int:
+        if "relu" in modifiers:
+            value = max(value, 0)
+        if "sat" in modifiers:
+            value = min(max(value, -(1 << width - 1)), (1 << width - 1) - 1)
+        return value & ones
+
     binary: dict[str, Callable[[int, int], int]] = {
-        "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mullo": lambda a, b: a * b,
+        "add": lambda a, b: read(a) + read(b), "sub": lambda a, b: read(a) - read(b), "mullo": lambda a, b: a * b,
         "mulhi": lambda a, b: read(a) * read(b) >> width, "div": quotient,
         "rem": lambda a, b: a - quotient(a, b) * read(b),
         "min": lambda a, b: min(read(a), read(b)), "max": lambda a, b: max(read(a), read(b)),
     }  # fmt: skip
     ternary: dict[str, Callable[[int, int, int], int]] = {
         "madlo": lambda a, b, c: a * b + c,
-        "madhi": lambda a, b, c: (read(a) * read(b) >> width) + c,
+        "madhi": lambda a, b, c: (read(a) * read(b) >> width) + read(c),
         "sad": lambda a, b, c: c + abs(read(a) - read(b)),
     }
     unary: dict[str, Callable[[int], int]] = {"neg": lambda a: -a, "abs": lambda a: abs(read(a))}
@@ -110,10 +126,10 @@ def _integer(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
     }  # fmt: skip
     register, kind, name = REGISTER[width], f"i{width}", opcode + part
     if name in binary:
-        return [_model(form, (register,), (register,) * 2, (kind,) * 2, lambda a, b: binary[name](a, b) & ones)]
+        return [_model(form, (register,), (register,) * 2, (kind,) * 2, lambda a, b: finished(binary[name](a, b)))]
     if name in ternary:
         three = (register,) * 3
-        return [_model(form, (register,), three, (kind,) * 3, lambda a, b, c: ternary[name](a, b, c) & ones)]
+        return [_model(form, (register,), three, (kind,) * 3, lambda a, b, c: finished(ternary[name](a, b, c)))]
     if name in unary:
         return [_model(form, (register,), (register,), (kind,), lambda a: unary[name](a) & ones)]
     if name in counts and modifiers == [modifiers[-1]]:
@@ -128,6 +144,60 @@ def _integer(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
         sources, kinds = (register, register, REGISTER[2 * width]), (kind, kind, f"i{2 * width}")
         return [_model(form, sources[2:], sources, kinds, lambda a, b, c: read(a) * read(b) + c & wide)]
     return []
+
+
+def _small_integers(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
+    """Integers of 24, 16 or 8 bits in registers of 32."""
+    if opcode in ("mul24", "mad24"):
+        return [_of_24_bits(form, opcode, modifiers)]
+    if opcode in ("dp2a", "dp4a"):
+        return [_dot_product(form, opcode, modifiers)]
+    type_ = modifiers[-1] if modifiers else ""
+    if type_ not in ("u16x2", "s16x2") or opcode not in ("add", "min", "max"):
+        return []
+    operation = {"add": lambda x, y: x + y, "min": min, "max": max}[opcode]
+
+    def one(a: int, b: int) -> int:
+        x, y = (signed(v, 16) if type_[0] == "s" else v for v in (a, b))
+        result = operation(x, y)
+        return (max(result, 0) if "relu" in modifiers else result) & 0xFFFF
+
+    def both(a: int, b: int) -> int:
+        return one(a & 0xFFFF, b & 0xFFFF) | one(a >> 16, b >> 16) << 16
+
+    return [_model(form, ("b32",), ("b32",) * 2, ("i32",) * 2, both)]
+
+
+def _of_24_bits(form: str, opcode: str, modifiers: list[str]) -> Model:
+    is_signed, high = modifiers[-1] == "s32", "hi" in modifiers
+
+    def product(a: int, b: int) -> int:
+        x, y = (signed(v & 0xFFFFFF, 24) if is_signed else v & 0xFFFFFF for v in (a, b))
+        return x * y >> 16 if high else x * y
+
+    def add(a: int, b: int, c: int) -> int:
+        if "sat" not in modifiers:
+            return product(a, b) + c & 0xFFFFFFFF
+        return min(max(product(a, b) + signed(c, 32), -(1 << 31)), (1 << 31) - 1) & 0xFFFFFFFF
+
+    if opcode == "mul24":
+        return _model(form, ("b32",), ("b32",) * 2, ("i32",) * 2, lambda a, b: product(a, b) & 0xFFFFFFFF)
+    return _model(form, ("b32",), ("b32",) * 3, ("i32",) * 3, add)
+
+
+def _dot_product(form: str, opcode: str, modifiers: list[str]) -> Model:
+    """Parts of a times bytes of b; of four bytes dp2a takes the lower or the upper two."""
+    a_type, b_type = modifiers[-2:]
+    width = 8 if opcode == "dp4a" else 16
+    first = 2 if modifiers[0] == "hi" else 0
+
+    def compute(a: int, b: int, c: int) -> int:
+        for i in range(32 // width):
+            x, y = a >> width * i & (1 << width) - 1, b >> 8 * (first + i) & 255
+            c += (signed(x, width) if a_type == "s32" else x) * (signed(y, 8) if b_type == "s32" else y)
+        return c & 0xFFFFFFFF
+
+    return _model(form, ("b32",), ("b32",) * 3, ("i32",) * 3, compute)
 
 
 def _model(
@@ -168,6 +238,87 @@ def _lop3(form: str, table: int) -> Model:
         return result
 
     return _model(form, ("b32",), ("b32", "b32", "b32", hex(table)), ("i32",) * 3, compute)
+
+
+PERMUTATIONS = {  # prmt's modes: the bytes of the result, the highest first, by the low bits of the third operand
+    "f4e": ((3, 2, 1, 0), (4, 3, 2, 1), (5, 4, 3, 2), (6, 5, 4, 3)),
+    "b4e": ((5, 6, 7, 0), (6, 7, 0, 1), (7, 0, 1, 2), (0, 1, 2, 3)),
+    "rc8": ((0, 0, 0, 0), (1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3)),
+    "ecl": ((3, 2, 1, 0), (3, 2, 1, 1), (3, 2, 2, 2), (3, 3, 3, 3)),
+    "ecr": ((0, 0, 0, 0), (1, 1, 1, 0), (2, 2, 1, 0), (3, 2, 1, 0)),
+    "rc16": ((1, 0, 1, 0), (3, 2, 3, 2), (1, 0, 1, 0), (3, 2, 3, 2)),
+}
+
+
+def _bits(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
+    """Instructions that move bits of a 32-bit register."""
+    if opcode == "bfind" and modifiers[0] == "shiftamt":
+        return [_shift_amount(form, modifiers[1])]
+    two: dict[str, Callable[[list[str]], Callable[[int, int], int]]] = {"szext": _extension, "bmsk": _bit_mask}
+    if opcode in two:
+        return [_model(form, ("b32",), ("b32", "b32"), ("i32" if opcode == "szext" else "shift", "shift"),
+                       two[opcode](modifiers))]  # fmt: skip
+    if opcode == "fns":
+        return [_model(form, ("b32",), ("b32",) * 3, ("i32", "lane", "nth"), _nth_set_bit)]
+    if opcode == "prmt":
+        mode = modifiers[-1] if len(modifiers) > 1 else ""
+        kinds = ("i32", "i32", "lane" if mode else "i32")
+        return [_model(form, ("b32",), ("b32",) * 3, kinds, lambda a, b, c: _permuted(mode, a, b, c))]
+    return []
+
+
+def _shift_amount(form: str, type_: str) -> Model:
+    width = int(type_[1:])
+
+    def compute(a: int) -> int:
+        a = a ^ (1 << width) - 1 if type_[0] == "s" and a >> width - 1 else a
+        return width - a.bit_length() if a else 0xFFFFFFFF
+
+    return _model(form, ("b32",), (REGISTER[width],), (f"i{width}",), compute)
+
+
+def _extension(modifiers: list[str]) -> Callable[[int, int], int]:
+    """szext: the low bits of a, extended by their sign or by zeros."""
+
+    def compute(a: int, b: int) -> int:
+        if b >= 32 and modifiers[0] == "clamp":
+            return a
+        width = b & 31
+        low = a & (1 << width) - 1
+        return (signed(low, width) if modifiers[1] == "s32" and width else low) & 0xFFFFFFFF
+
+    return compute
+
+
+def _bit_mask(modifiers: list[str]) -> Callable[[int, int], int]:
+    """bmsk: ones from bit a on, b of them."""
+
+    def compute(a: int, b: int) -> int:
+        if modifiers[0] == "clamp":
+            return ((1 << min(b, 32)) - 1 << min(a, 32)) & 0xFFFFFFFF
+        return ((1 << (b & 31)) - 1 << (a & 31)) & 0xFFFFFFFF
+
+    return compute
+
+
+def _nth_set_bit(mask: int, base: int, offset: int) -> int:
+    offset = signed(offset, 32)
+    if offset == 0:
+        return base if mask >> base & 1 else 0xFFFFFFFF
+    places = range(base, 32) if offset > 0 else range(base, -1, -1)
+    found = [place for place in places if mask >> place & 1]
+    return found[abs(offset) - 1] if abs(offset) <= len(found) else 0xFFFFFFFF
+
+
+def _permuted(mode: str, a: int, b: int, selector: int) -> int:
+    both = b << 32 | a
+    if mode:
+        chosen = [both >> 8 * i & 255 for i in reversed(PERMUTATIONS[mode][selector & 3])]
+    else:
+        nibbles = [selector >> 4 * i & 15 for i in range(4)]
+        chosen = [both >> 8 * (n & 7) & 255 for n in nibbles]
+        chosen = [(255 if byte >> 7 else 0) if n & 8 else byte for byte, n in zip(chosen, nibbles, strict=True)]
+    return int.from_bytes(bytes(chosen), "little")
 
 
 def _shift(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
@@ -315,6 +466,9 @@ def _move(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
     if opcode != "mov" or len(modifiers) != 1:
         return []
     type_ = modifiers[0]
+    if type_ == "b128":  # there is no way in or out but two halves
+        through = "{{.reg .b128 %whole; mov.b128 %whole, {{{s0}, {s1}}}; mov.b128 {{{d0}, {d1}}}, %whole;}}"
+        return [_model(form, ("b64",) * 2, ("b64",) * 2, ("i64",) * 2, lambda a, b: (a, b), through)]
     if type_ == "pred":
         return [_model(form, ("pred",), ("pred",), ("pred",), lambda a: a)]
     register = type_ if type_[0] == "f" else f"b{type_[1:]}"
@@ -324,10 +478,29 @@ def _move(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
 # --- floating point -----------------------------------------------------------------------------------------------
 
 
+def _property(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
+    """testp; a zero counts as normal."""
+    if opcode != "testp":
+        return []
+    name, type_ = modifiers
+    number = FORMATS[type_]
+
+    def holds(bits: int) -> int:
+        found = number.number(bits)
+        subnormal = number.is_subnormal(bits)
+        return int({
+            "finite": found.kind == "finite", "infinite": found.kind == "infinite", "number": found.kind != "nan",
+            "notanumber": found.kind == "nan", "normal": found.kind == "finite" and not subnormal,
+            "subnormal": subnormal,
+        }[name])  # fmt: skip
+
+    return [_model(form, ("pred",), (type_,), (type_,), holds)]
+
+
 def _floating(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
     type_ = modifiers[-1] if modifiers else ""
     packed, name = type_.endswith("x2"), type_.removesuffix("x2")
-    if name not in FORMATS or opcode in ELSEWHERE or opcode == "cvt":
+    if name not in FORMATS or opcode in ELSEWHERE or is_approximate(form):
         return []
     number = FORMATS[name]
     mode = next((m for m in modifiers if m in ("rn", "rz", "rm", "rp")), "rn")
@@ -348,7 +521,9 @@ def _floating(form: str, opcode: str, modifiers: list[str]) -> list[Model]:
         return one(*(b & 0xFFFF for b in bits)), one(*(b >> 16 for b in bits))
 
     register = "b32" if packed else "b16" if number.width == 16 else type_
-    count = {"fma": 3, "add": 2, "sub": 2, "mul": 2, "div": 2, "min": 2, "max": 2, "copysign": 2}.get(opcode, 1)
+    count = {"fma": 3, "mad": 3, "add": 2, "sub": 2, "mul": 2, "div": 2, "min": 2, "max": 2, "copysign": 2}.get(
+        opcode, 1
+    )
     result_format = None if opcode == "copysign" else number
     case = Case(form, (register,), (register,) * count)
     return [Model(case, (type_,) * count, two if packed else one, result_format, packed)]
@@ -359,6 +534,7 @@ def _operation(opcode: str, form: Format, mode: str, modifiers: list[str]) -> Ca
     table: dict[str, Callable[..., Result]] = {
         "add": lambda a, b: exact.add(form, a, b, mode), "sub": lambda a, b: exact.subtract(form, a, b, mode),
         "mul": lambda a, b: exact.multiply(form, a, b, mode), "fma": lambda a, b, c: exact.fma(form, a, b, c, mode),
+        "mad": lambda a, b, c: exact.fma(form, a, b, c, mode),
         "div": lambda a, b: exact.divide(form, a, b, mode), "rcp": lambda a: exact.divide(form, form.one, a, mode),
         "sqrt": lambda a: exact.square_root(form, a, mode),
         "min": lambda a, b: _extreme(form, exact.least, modifiers, a, b),
@@ -388,3 +564,19 @@ def _approximate_division(form: Format, a: int, b: int) -> Result:
     if x.kind == "nan" or y.kind != "finite" or y.size <= 2**126:
         return exact.divide(form, a, b)
     return NAN if x.kind == "infinite" else form.signed_zero(x.negative != y.negative)
+
+
+# --- which forms there are ----------------------------------------------------------------------------------------
+
+# tables of rules that the files in families/ test; some of their forms have a model here as well
+IN_FAMILIES = (bits, carry, directed, extremes, integer_more, match, short_floats, video)
+
+
+def _is_known(form: str) -> bool:
+    try:
+        return bool(models(form))
+    except LookupError:
+        return False
+
+
+FORMS = [form for form in sorted(RULES) if has_model(form) and _is_known(form)]

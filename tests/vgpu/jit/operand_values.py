@@ -30,6 +30,13 @@ def shift_amounts() -> list[int]:
     return [0, 1, 2, 5, *near, 1 << 16, 1 << 31, (1 << 32) - 1]
 
 
+EXACT_POOLS = {
+    "shift": shift_amounts(),
+    "lane": list(range(32)),
+    "nth": [n & 0xFFFFFFFF for n in (0, 1, 2, 3, 7, 31, 32, 33, -1, -2, -3, -7, -31, -32, -33)],
+}
+
+
 def float_edges(form: Format) -> list[int]:
     """Patterns of one sign; `both_signs` adds the other."""
     return [0, 1, 2, form.smallest_normal - 1, form.smallest_normal, form.smallest_normal + 1, form.one - 1, form.one,
@@ -71,21 +78,22 @@ def _generator(*seed: object) -> random.Random:
 def values(kinds: tuple[str, ...]) -> list[np.ndarray]:
     """Columns of operand bits for sources of these kinds.
 
-    A kind is an integer type (i16, i32, i64), a float type (f16, f16x2, bf16, bf16x2, f32, f64), `shift` or `pred`.
+    A kind is an integer type (i16, i32, i64), a float type (f16, f16x2, bf16, bf16x2, f32, f64), a name in
+    EXACT_POOLS, or `pred`.
     """
     generator = _generator(kinds)
     several = len([k for k in kinds if k != "pred"])
     pools = [_pool(kind, several, generator) for kind in kinds]
     product = list(itertools.product(*pools))
-    if len(product) > 1000:
-        product = generator.sample(product, 1000)
+    if len(product) > 700:
+        product = generator.sample(product, 700)
     rows = [tuple(row) for row in product]
-    rows += [tuple(_noise(kind, generator) for kind in kinds) for _ in range(300)]
+    rows += [tuple(_noise(kind, generator) for kind in kinds) for _ in range(200)]
     number = kinds[0].removesuffix("x2")
     if kinds.count(kinds[0]) == 3 and number in FORMATS:
-        rows += [_close_sum(FORMATS[number], generator) for _ in range(400)]
+        rows += [_close_sum(FORMATS[number], generator) for _ in range(300)]
     if kinds in (("f32",), ("f64",), ("f32", "f32")):
-        rows += [tuple(_midpoint(FORMATS[kind], generator) for kind in kinds) for _ in range(400)]
+        rows += [tuple(_midpoint(FORMATS[kind], generator) for kind in kinds) for _ in range(300)]
     if kinds[0].endswith("x2"):
         others = generator.sample(rows, len(rows))
         rows = [
@@ -97,8 +105,8 @@ def values(kinds: tuple[str, ...]) -> list[np.ndarray]:
 def _pool(kind: str, several: int, generator: random.Random) -> list[int]:
     if kind == "pred":
         return [0, 1]
-    if kind == "shift":
-        return shift_amounts()
+    if kind in EXACT_POOLS:
+        return EXACT_POOLS[kind]
     if kind[0] == "i":
         edges = integer_edges(int(kind[1:]))
         return edges if several < 3 else generator.sample(edges, 12)
@@ -112,8 +120,10 @@ def _pool(kind: str, several: int, generator: random.Random) -> list[int]:
 def _noise(kind: str, generator: random.Random) -> int:
     if kind == "pred":
         return generator.getrandbits(1)
+    if kind in ("lane", "nth"):
+        return generator.choice(EXACT_POOLS[kind])
     if kind == "shift":
-        return generator.choice((generator.randrange(70), generator.randrange(300), generator.getrandbits(32)))
+        return generator.choice((generator.randrange(70), generator.randrange(200), generator.getrandbits(32)))
     if kind[0] == "i":
         width = int(kind[1:])
         if generator.random() < 0.2:  # near the middle between two numbers of 11, 24 or 53 bits

@@ -109,7 +109,7 @@ def integer_to_float(target: str, source: str) -> list[Model]:
 
         return model(f"cvt.{mode}{flags}.{target}.{source}", target, source, compute)
 
-    directed = [convert(mode, "") for mode in ROUNDINGS if mode == "rn" or target != "f64" or bits_of(source) < 64]
+    directed = [convert(mode, "") for mode in ROUNDINGS]
     return [*directed, convert("rn", ".sat")]
 
 

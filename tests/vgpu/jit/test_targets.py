@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.vgpu.jit.models import ELSEWHERE, FORMS, Model, models
+from tests.vgpu.jit.models import FORMS, Model, models
 from tests.vgpu.jit.targets import TARGETS, target
 from tests.vgpu.jit.test_conversions import FROM, pairs
 from tests.vgpu.jit.trial import faults
 
-OPCODES = sorted({form.split(".")[0] for form in FORMS} - set(ELSEWHERE) - {"setp"})
-ON_HALVES = [form for form in FORMS if "f16" in form and form.split(".")[0] not in ELSEWHERE]
+OPCODES = sorted({form.split(".")[0] for form in FORMS} - {"setp"})
+ON_HALVES = [form for form in FORMS if "f16" in form]
 
 
 def _models(forms: list[str]) -> list[Model]:

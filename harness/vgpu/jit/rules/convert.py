@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import BITS, float_literal, llvm_type, splat
-from harness.vgpu.jit.rules.directed import compute
 from harness.vgpu.jit.rules.floating import flush, narrowed, round_exact, round_sum, saturate
 from harness.vgpu.jit.rules.rule import LLVM_FLOAT, LLVM_INTEGER, Rule
 from harness.vgpu.ptx.program import Instruction
@@ -88,11 +87,7 @@ def _integer_to_float(c: Context) -> None:
     rounding = _rounding(c)
     value = c.get(a, have)
     if rounding != "rn" and not (want == "double" and BITS[have] <= 32):
-        parts = _two_doubles(c, value, have, signed)
-        if want == "double":
-            c.put(d, compute(c, "add", rounding, "double", list(parts)), "double")
-            return
-        c.put(d, _saturate(c, round_sum(c, rounding, *parts, want), want), want)
+        c.put(d, _saturate(c, round_sum(c, rounding, *_two_doubles(c, value, have, signed), want), want), want)
         return
     if want == "half" and BITS[have] > 16:
         # exact in FP64 up to 53 bits; beyond 2^17 the half is infinite whatever the low bits say

@@ -152,7 +152,7 @@ def _directed_binary(operation: str, mode: str) -> Lower:
 
 
 def round_sum(c: Context, mode: str, a: str, b: str, scalar: str = "float") -> str:
-    """a + b for exact doubles, rounded to a narrower type in a directed mode: rz, rm, rp."""
+    """a + b for exact doubles, rounded in a directed mode: rz, rm, rp."""
     n, type_ = c.lanes, llvm_type("double", c.lanes)
     total = c.e.binary("fadd", "double", n, a, b)
     part = c.e.binary("fsub", "double", n, total, a)
@@ -170,7 +170,7 @@ def round_sum(c: Context, mode: str, a: str, b: str, scalar: str = "float") -> s
 
 
 def round_exact(c: Context, mode: str, value: str, error: str, scalar: str = "float") -> str:
-    """`value + error` (error far below the last bit of value) as a narrower type in a directed mode.
+    """`value + error` (error far below the last bit of value) as another type, no wider, in a directed mode.
 
     The nearest number of that type, and one step from there where that lies on the wrong side.
     """
