@@ -2,6 +2,8 @@
 Extended-Precision Integer Arithmetic Instructions).
 
 CC.CF is a bit of each lane, kept as one word of the function. PTX promises it only from one instruction to the next.
+Behind a subtraction it is the carry of a + ~b + 1, so set where nothing was borrowed: CUDA's own 128-bit division adds
+it with addc behind a chain of subc.cc. Between subtractions alone that is the same as a borrow.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def _carry_out(c: Context, carry: str) -> str:
 
 
 def _sum(c: Context, scalar: str, a: str, b: str, subtract: bool, uses: bool, sets: bool) -> str:
-    """a + b + CF or a - (b + CF); the carry, or the borrow, is that of the exact result."""
+    """a + b + CF or a - (b + 1 - CF); the carry is that of the exact sum, or that nothing was borrowed."""
     operation, type_ = "sub" if subtract else "add", llvm_type(scalar, LANES)
 
     def step(x: str, y: str) -> tuple[str, str]:
@@ -46,9 +48,14 @@ def _sum(c: Context, scalar: str, a: str, b: str, subtract: bool, uses: bool, se
 
     result, carry = step(a, b)
     if uses:
-        result, second = step(result, _carry_in(c, scalar))
+        taken = _carry_in(c, scalar)
+        if subtract:
+            taken = c.e.binary("xor", scalar, LANES, taken, splat(scalar, 1, LANES))
+        result, second = step(result, taken)
         carry = c.e.binary("or", "i1", LANES, carry, second)
     if sets:
+        if subtract:
+            carry = c.e.binary("xor", "i1", LANES, carry, splat("i1", "true", LANES))
         _carry_out(c, carry)
     return result
 
