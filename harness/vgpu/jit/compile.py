@@ -18,7 +18,7 @@ from harness.vgpu.jit.target import Target
 from harness.vgpu.layout import LAYOUT
 
 OPTIMISATION = 2  # of code generation
-# Lines of IR for which code is generated without optimisation, which takes time in their square. Without, it takes about
+# Lines of IR for which code is generated without optimisation, which takes time in their square. It then needs about
 # 34 bytes of stack a line: more lines would not fit a thread's 8 MB
 LARGE = range(30_000, 150_000)
 PIPELINE = 1  # of the IR: level 2 takes 1.6 times as long, for code that is as fast and as large
