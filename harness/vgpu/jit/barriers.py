@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.effects import reduces_at_barrier
-from harness.vgpu.jit.emitter import LANES
+from harness.vgpu.jit.emitter import LANES, llvm_type
 from harness.vgpu.jit.masks import Masks
 from harness.vgpu.jit.nodes import Graph, Node
 from harness.vgpu.layout import offset
-from harness.vgpu.ptx.program import Integer, Operand, Register
+from harness.vgpu.ptx.program import Operand, Register
 
 RESULTS = {"popc": "barrier_count", "and": "barrier_all", "or": "barrier_any"}
 
@@ -41,13 +41,19 @@ class Barriers:
         self._store("announced_threads", threads)
 
     def _numbers(self, operands: list[Operand]) -> tuple[str, str]:
-        for operand in operands:
-            varies = isinstance(operand, Register) and operand.name in self.c.varying
-            if not isinstance(operand, (Integer, Register)) or varies:
-                self.c.unsupported("a barrier whose operands differ between lanes")
-        number = self.c.get(operands[0], "i32", lanes=1) if operands else "0"
+        number = self._of_the_warp(operands[0]) if operands else "0"
         number = self.e.binary("and", "i32", 1, number, "15")  # there are 16
-        return number, self.c.get(operands[1], "i32", lanes=1) if len(operands) > 1 else "0"
+        return number, self._of_the_warp(operands[1]) if len(operands) > 1 else "0"
+
+    def _of_the_warp(self, operand: Operand) -> str:
+        """An operand that every lane has alike, though it may be computed from what lanes do not: the first lane's."""
+        varies = isinstance(operand, Register) and operand.name in self.c.varying
+        if not varies:
+            return self.c.get(operand, "i32", lanes=1)
+        self.e.declarations["llvm.cttz.i32"] = "declare i32 @llvm.cttz.i32(i32, i1)"
+        first = self.e.let(f"call i32 @llvm.cttz.i32(i32 {self.m.bits(self.c.mask)}, i1 true)")
+        lanes = self.c.get(operand, "i32", lanes=LANES)
+        return self.e.let(f"extractelement {llvm_type('i32', LANES)} {lanes}, i32 {first}")
 
     def _vote(self, predicate: Operand) -> None:
         """Lanes may come to the barrier in several groups: their votes add up."""
