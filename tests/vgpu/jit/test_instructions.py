@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,8 @@ def test_every_rule_has_a_test():
     tested = {*FORMS, *(form for table in IN_FAMILIES for form in table.RULES)}
     tested |= {form for form in RULES if is_approximate(form) or form.split(".")[0] in ELSEWHERE}
     assert sorted(set(RULES) - tested) == []
+    files = {Path(__file__).parent / f"{name}.py" for name in ELSEWHERE.values()}
+    assert [file.name for file in sorted(files) if not file.exists()] == []
 
 
 @pytest.mark.parametrize("group", sorted(GROUPS))

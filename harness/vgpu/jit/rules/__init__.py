@@ -26,6 +26,7 @@ from harness.vgpu.jit.rules import (
     sets,
     short_convert,
     short_floats,
+    spaces,
     video,
     warp,
 )
@@ -35,7 +36,7 @@ from harness.vgpu.ptx.program import Instruction
 RULES: RuleTable = {}
 for _family in (
     *(integer, integer_more, carry, bits, compare, floating, directed, short_floats, extremes),
-    *(move, warp, match, video, arrive),
+    *(move, spaces, warp, match, video, arrive),
 ):
     for _form, _rule in _family.RULES.items():
         assert _form not in RULES, f"two rules for {_form}"

@@ -145,6 +145,7 @@ def _sine(c: Context, x: str, quarter_turns: int) -> str:
     limit = splat("double", float_literal(2.0**52), n)
     in_range = c.e.let(f"fcmp olt {wide} {c.e.intrinsic('fabs', 'double', n, turns)}, {limit}")
     safe = c.e.select(in_range, "double", n, turns, splat("double", "0.0", n))
+    rest = c.e.select(in_range, "double", n, rest, splat("double", "0.0", n))  # of no use there, but in [-1, 1]
     quadrant = c.e.cast("fptosi", "double", n, safe, "i64")
     quadrant = c.e.binary("add", "i64", n, quadrant, splat("i64", quarter_turns, n))
     square = c.e.binary("fmul", "double", n, rest, rest)
@@ -160,7 +161,9 @@ def _sine(c: Context, x: str, quarter_turns: int) -> str:
 
 
 def sin(c: Context, x: str) -> str:
-    return _sine(c, x, 0)
+    """A zero keeps its sign, which the reduction of the angle would lose."""
+    type_, zero = llvm_type("float", c.lanes), splat("float", "0.0", c.lanes)
+    return c.e.select(c.e.let(f"fcmp oeq {type_} {x}, {zero}"), "float", c.lanes, x, _sine(c, x, 0))
 
 
 def cos(c: Context, x: str) -> str:

@@ -1,4 +1,4 @@
-"""mov, cvta, isspacep and addresses (PTX ISA: Data Movement and Conversion Instructions).
+"""mov, cvta and addresses (PTX ISA: Data Movement and Conversion Instructions).
 
 A generic address is a host address. A shared or local address is an offset from the block's or thread's base.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from harness.vgpu.jit.context import INTEGERS, Context
 from harness.vgpu.jit.emitter import BITS, LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.frame import function_address
-from harness.vgpu.jit.rules.rule import LLVM_FLOAT, LLVM_INTEGER, Lower, Rule, RuleTable
+from harness.vgpu.jit.rules.rule import LLVM_FLOAT, LLVM_INTEGER, Rule, RuleTable
 from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Sink, Symbol, Vector, type_size
 
@@ -117,33 +117,6 @@ def _cvta(c: Context) -> None:
     c.put(d, value, scalar, lanes=lanes)
 
 
-def _isspacep(space: str) -> Lower:
-    fields = {"shared": ("shared", "shared_bytes"), "local": ("local", "local_bytes")}
-
-    def lower(c: Context) -> None:
-        d, a = c.instruction.operands
-        value = c.get(a, "i64")
-
-        def within(window: str) -> str:
-            base, size = fields[window]
-            start = c.e.load("i64", c.e.field("%warp", offset("vgpu_warp", base)), 8)
-            length = c.e.load("i32", c.e.field("%launch", offset("vgpu_launch", size)), 4)
-            length = c.e.cast("zext", "i32", 1, length, "i64")
-            if window == "local":
-                length = c.e.binary("mul", "i64", 1, length, str(LANES))
-            wide_start, wide_length = (v if c.lanes == 1 else c.e.broadcast("i64", v) for v in (start, length))
-            distance = c.e.binary("sub", "i64", c.lanes, value, wide_start)
-            return c.e.let(f"icmp ult {llvm_type('i64', c.lanes)} {distance}, {wide_length}")
-
-        if space == "global":
-            either = c.e.binary("or", "i1", c.lanes, within("shared"), within("local"))
-            c.put(d, c.e.binary("xor", "i1", c.lanes, either, splat("i1", "true", c.lanes)), "i1")
-        else:
-            c.put(d, within(space), "i1")
-
-    return lower
-
-
 def _table() -> RuleTable:
     rules: RuleTable = {}
     types = [t for t in LLVM_INTEGER if not t.endswith("8")] + [t for t in LLVM_FLOAT if t != "f16"]
@@ -152,8 +125,6 @@ def _table() -> RuleTable:
     for space in ("global", "const", "shared", "local", "param", "shared::cta"):
         for direction in (f"cvta.{space}", f"cvta.to.{space}"):
             rules[f"{direction}.u64"] = Rule(_cvta, SECTION + ": cvta", "int")
-    for space in ("global", "shared", "local"):
-        rules[f"isspacep.{space}"] = Rule(_isspacep(space), SECTION + ": isspacep", "int")
     return rules
 
 

@@ -1,5 +1,5 @@
 """SIMD video instructions without lane selection, as nvcc writes them for __vsadu4 and its like (PTX ISA: Video
-Instructions: vadd2, vadd4, vabsdiff4, ...); and isspacep of the spaces that are parts of others.
+Instructions: vadd2, vadd4, vabsdiff4, ...).
 """
 
 from __future__ import annotations
@@ -8,16 +8,10 @@ from collections.abc import Callable
 from itertools import product
 
 from harness.vgpu.jit.context import Context
-from harness.vgpu.jit.emitter import llvm_type, splat
-from harness.vgpu.jit.rules.move import RULES as MOVES
-from harness.vgpu.jit.rules.move import symbol_address
+from harness.vgpu.jit.emitter import splat
 from harness.vgpu.jit.rules.rule import Lower, Rule, RuleTable
-from harness.vgpu.layout import offset
-from harness.vgpu.ptx.program import Symbol
 
 VIDEO = "Video Instructions"
-SPACES = "Data Movement and Conversion Instructions: isspacep"
-PARAMETER_BUFFER = 32768  # what parameter_window in run/memory.c allows
 
 Combine = Callable[[Context, str, str], str]
 
@@ -79,43 +73,12 @@ def _simd(combine: Combine, bits: int, types: tuple[str, ...], second: str) -> L
     return lower
 
 
-# --- isspacep -----------------------------------------------------------------------------------------------------
-
-
-def _within(c: Context, value: str, start: str, size: int) -> str:
-    wide = start if c.lanes == 1 else c.e.broadcast("i64", start)
-    distance = c.e.binary("sub", "i64", c.lanes, value, wide)
-    return c.e.let(f"icmp ult {llvm_type('i64', c.lanes)} {distance}, {splat('i64', size, c.lanes)}")
-
-
-def _is_const(c: Context) -> None:
-    """In one of the module's constant variables."""
-    p, a = c.instruction.operands
-    value, found = c.get(a, "i64"), splat("i1", "false", c.lanes)
-    for variable in c.frame.module.variables.values():
-        if variable.space == "const":
-            inside = _within(c, value, symbol_address(c, Symbol(variable.name), 1), variable.size)
-            found = c.e.binary("or", "i1", c.lanes, found, inside)
-    c.put(p, found, "i1")
-
-
-def _is_parameter(c: Context) -> None:
-    p, a = c.instruction.operands
-    start = c.e.load("i64", c.e.field("%launch", offset("vgpu_launch", "parameters")), 8)
-    c.put(p, _within(c, c.get(a, "i64"), start, PARAMETER_BUFFER), "i1")
-
-
 def _table() -> RuleTable:
     rules: RuleTable = {}
     for (name, combine), bits, types in product(OPERATIONS.items(), (8, 16), product(("u32", "s32"), repeat=3)):
         for second in ("", "sat", "add"):
             form = ".".join((f"{name}{32 // bits}", *types, *([second] if second else [])))
             rules[form] = Rule(_simd(combine, bits, types, second), VIDEO, "int")
-    rules["isspacep.const"] = Rule(_is_const, SPACES, "int")
-    for space in ("param", "param::entry"):
-        rules[f"isspacep.{space}"] = Rule(_is_parameter, SPACES, "int")
-    for space in ("shared::cta", "shared::cluster"):
-        rules.setdefault(f"isspacep.{space}", Rule(MOVES["isspacep.shared"].lower, SPACES, "int"))
     return rules
 
 
