@@ -18,9 +18,6 @@ from harness.vgpu.jit.target import Target
 from harness.vgpu.layout import LAYOUT
 
 OPTIMISATION = 2  # of code generation
-# Lines of IR for which code is generated without optimisation, which takes time in their square. It then needs about
-# 34 bytes of stack a line: more lines would not fit a thread's 8 MB
-LARGE = range(30_000, 150_000)
 PIPELINE = 1  # of the IR: level 2 takes 1.6 times as long, for code that is as fast and as large
 _lock = threading.Lock()
 _libraries: dict[str, tuple[llvm.ResourceTracker, int]] = {}
@@ -48,12 +45,12 @@ def _triple(target: Target) -> llvm.Target:
 
 
 @cache
-def _machine(target: Target, optimisation: int = OPTIMISATION) -> llvm.TargetMachine:
+def _machine(target: Target) -> llvm.TargetMachine:
     _initialise()
     triple = _triple(target)
     # one object is one mapping, so constants are always in reach of the small code model
     return triple.create_target_machine(
-        cpu=target.cpu, features=target.features, opt=optimisation, reloc="pic", codemodel="small"
+        cpu=target.cpu, features=target.features, opt=OPTIMISATION, reloc="pic", codemodel="small"
     )
 
 
@@ -86,7 +83,7 @@ def cache_key(*parts: str, target: Target) -> str:
 
 def object_code(ir: str, target: Target) -> bytes:
     """Optimise and translate one module."""
-    machine = _machine(target, 0 if ir.count("\n") in LARGE else OPTIMISATION)
+    machine = _machine(target)
     module = llvm.parse_assembly(ir)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=PIPELINE)
