@@ -20,6 +20,7 @@ from harness.vgpu.jit.barriers import Barriers
 from harness.vgpu.jit.calls import Calls
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.divergence import Divergence
+from harness.vgpu.jit.effects import read
 from harness.vgpu.jit.emitter import LANES, Emitter, splat
 from harness.vgpu.jit.frame import Frame, Site
 from harness.vgpu.jit.masks import GONE, MASK, PCS, Masks
@@ -44,7 +45,7 @@ class Lowered:
     sites: tuple[Site, ...]
     mix: tuple[dict[str, int], ...]  # per node: instructions by class
     spins: bool  # threads may wait for each other in loops
-    in_order: bool  # output or floating-point atomics: one worker, so that the result is always the same
+    in_order: bool  # output, or atomics whose order shows: one worker, so that the result is always the same
 
 
 def lower(module: Module, function: Function, target: Target) -> Lowered:
@@ -98,7 +99,8 @@ class _Lowering:
         self.e.label("fault")
         self.e.do(f"ret i32 {FAULTED}")
         local_bytes = self.calls.local_bytes()
-        in_order = any(rules.fixes_order(i) for node in self.nodes for i in node.body)
+        used = {name for node in self.nodes for i in (*node.body, node.last) if i for name in read(i)}
+        in_order = any(rules.fixes_order(i, used) for node in self.nodes for i in node.body)
         return Lowered(
             ir=self._text(),
             frame=self.frame,

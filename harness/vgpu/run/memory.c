@@ -238,6 +238,12 @@ static uint64_t combine_u64(uint32_t operation, uint64_t old, uint64_t a, uint64
 static int32_t signed_32(uint32_t operation, int32_t old, int32_t a, int32_t b) { COMBINE() return old; }
 static int64_t signed_64(uint32_t operation, int64_t old, int64_t a, int64_t b) { COMBINE() return old; }
 static float combine_f32(uint32_t operation, float old, float a, float b) { COMBINE() return old; }
+static float flushed(float x) { return __builtin_fabsf(x) < 0x1p-126f ? __builtin_copysignf(0, x) : x; }
+
+/* PTX ISA, atom: on global memory FP32 sums flush subnormal numbers, on shared memory they do not. */
+static float global_f32(uint32_t operation, float old, float a, float b) {
+  return operation == ADD ? flushed(flushed(old) + flushed(a)) : combine_f32(operation, old, a, b);
+}
 static double combine_f64(uint32_t operation, double old, double a, double b) { COMBINE() return old; }
 
 /* min and max are the only operations that see a sign */
@@ -298,7 +304,10 @@ static int32_t atomic(vgpu_warp *warp, uint32_t mask, uint32_t operation, uint32
       case S32: UPDATE(uint32_t, uint32_t, combine_s32); break;
       case U64: UPDATE(uint64_t, uint64_t, combine_u64); break;
       case S64: UPDATE(uint64_t, uint64_t, combine_s64); break;
-      case F32: UPDATE(float, uint32_t, combine_f32); break;
+      case F32:
+        if (is_global(warp, warp->launch->site[site].space, warp->addresses[lane])) UPDATE(float, uint32_t, global_f32);
+        else UPDATE(float, uint32_t, combine_f32);
+        break;
       case F64: UPDATE(double, uint64_t, combine_f64); break;
       default: return trap(warp, mask, FAULT_TRAP, warp->launch->site[site].line);
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from harness.vgpu.jit.rules import (
     arrive,
     asynchronous,
@@ -70,7 +72,8 @@ def find(instruction: Instruction) -> Rule | None:
     return None
 
 
-def fixes_order(instruction: Instruction) -> bool:
-    """Whether blocks must run one after another for the result to be always the same."""
+def fixes_order(instruction: Instruction, used: Container[str]) -> bool:
+    """Whether blocks must run one after another for the result to be always the same. `used`: registers read later."""
     plain = hints.stripped(instruction)
-    return runtime.writes_output(plain) or memory.adds_floats(plain) or packed_atomics.adds_floats(plain)
+    atomic = memory.shows_order(plain, used) or packed_atomics.shows_order(plain, used)
+    return atomic or runtime.writes_output(plain)

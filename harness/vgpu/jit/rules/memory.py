@@ -7,9 +7,11 @@ or scatters through the warp's scratch buffer; the code that takes vectors apart
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from harness.vgpu.jit.context import INTEGERS, Context
+from harness.vgpu.jit.effects import written
 from harness.vgpu.jit.emitter import LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.frame import SPACES
 from harness.vgpu.jit.rules.move import local_base, shared_base, symbol_address
@@ -413,7 +415,17 @@ def _atomic(c: Context) -> None:
         c.put(d, old, shape.element, lanes=LANES)
 
 
-def adds_floats(instruction: Instruction) -> bool:
-    """Whether the order of atomics shows in the result."""
+def shows_order(instruction: Instruction, used: Container[str]) -> bool:
+    """Whether the result of the launch shows in which order blocks reached this atomic. `used`: registers read later.
+
+    A sum of integers, a minimum, … is the same in any order, but not what a thread gets back, nor a sum of floats.
+    """
     shape = shape_of(instruction) if instruction.opcode in ("atom", "red") else None
-    return shape is not None and shape.operation == "add" and "f" in shape.type and shape.space != "shared"
+    if shape is None or shape.space == "shared":
+        return False
+    floats = shape.operation == "add" and "f" in shape.type
+    return floats or shape.operation in ("exch", "cas") or returns_old(instruction, used)
+
+
+def returns_old(instruction: Instruction, used: Container[str]) -> bool:
+    return instruction.opcode == "atom" and any(name in used for name in written(instruction))

@@ -4,6 +4,7 @@ Synchronization and Communication Instructions: atom, red).
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from harness.vgpu.jit.context import Context
@@ -19,6 +20,7 @@ from harness.vgpu.jit.rules.memory import (
     _spread_results,
     active_bits,
     call_helper,
+    returns_old,
     warp_field,
 )
 from harness.vgpu.jit.rules.rule import Rule
@@ -42,10 +44,12 @@ def find(instruction: Instruction) -> Rule | None:
     return Rule(_atomic, ATOMICS, "memory") if _parse(instruction) else None
 
 
-def adds_floats(instruction: Instruction) -> bool:
-    """Whether the order of atomics shows in the result."""
+def shows_order(instruction: Instruction, used: Container[str]) -> bool:
+    """Whether the result of the launch shows in which order blocks reached this atomic."""
     form = _parse(instruction)
-    return form is not None and form.operation == "add" and form.shape.space != "shared"
+    if form is None or form.shape.space == "shared":
+        return False
+    return form.operation in ("add", "exch", "cas") or returns_old(instruction, used)
 
 
 def _parse(instruction: Instruction) -> _Form | None:
