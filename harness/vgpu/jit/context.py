@@ -33,6 +33,7 @@ class Context:
         self.kernel = frame.function.name
         self.varying = varying
         self.kept = kept  # registers that live across nodes: masked-off lanes must keep their value
+        self.keeps_slots = False  # those registers stay in memory
         self.cells: dict[str, str] = {}
         self.instruction: Instruction
         self.lanes = 1
@@ -63,10 +64,13 @@ class Context:
         return LANES if register.name in self.varying else 1
 
     def cell(self, register: Register) -> str:
-        """The stack slot of a register; LLVM turns slots into SSA values."""
+        """The stack slot of a register; LLVM turns slots into SSA values, unless something else knows their address."""
         if register.name not in self.cells:
             name = f"r{len(self.cells)}"
-            self.cells[register.name] = self.e.alloca(name, llvm_type(storage(register), self.lanes_of(register)))
+            slot = self.e.alloca(name, llvm_type(storage(register), self.lanes_of(register)))
+            if self.keeps_slots and register.name in self.kept:
+                self.e.hold(slot)
+            self.cells[register.name] = slot
         return self.cells[register.name]
 
     def read_register(self, register: Register, lanes: int) -> str:

@@ -64,6 +64,10 @@ class Emitter:
         self.allocas.append(f"  %{name} = alloca {type_}, align 64")
         return f"%{name}"
 
+    def hold(self, slot: str) -> None:
+        """Keep a stack slot in memory: what code unknown to LLVM may know the address of becomes no SSA value."""
+        self.allocas.append(f'  call void asm sideeffect "", "r"(ptr {slot})')
+
     def binary(self, operation: str, scalar: str, lanes: int, a: str, b: str) -> str:
         return self.let(f"{operation} {llvm_type(scalar, lanes)} {a}, {b}")
 

@@ -11,6 +11,9 @@ from harness.vgpu.jit.linking import HEADER_BYTES
 from harness.vgpu.jit.target import Target
 from harness.vgpu.ptx.program import Function, Module, Variable, type_size
 
+RESERVED_SHARED_BYTES = (
+    1024  # what the system takes of each block's shared memory from sm_80 on (CUDA programming guide)
+)
 SPACES = {"generic": 0, "global": 1, "shared": 2, "local": 3, "const": 4, "param": 5}
 
 
@@ -38,7 +41,8 @@ class Frame:
     parameter_sizes: dict[str, int] = field(default_factory=dict)
     parameter_bytes: int = 0
     shared: dict[str, int] = field(default_factory=dict)
-    shared_bytes: int = 0
+    shared_bytes: int = 0  # with the reserved ones, which lie first
+    reserved_bytes: int = 0  # only where the module asks for their place
     local: dict[str, int] = field(default_factory=dict)
     local_owner: dict[str, str] = field(default_factory=dict)
     activation: dict[str, int] = field(default_factory=dict)
@@ -50,6 +54,8 @@ class Frame:
             self.parameters[parameter.name] = self._place(parameter, "parameter_bytes")
             self.parameter_sizes[parameter.name] = parameter.size
         functions = (self.function, *self.functions)
+        if "%reserved_smem_offset" in self.module.text:
+            self.shared_bytes = self.reserved_bytes = RESERVED_SHARED_BYTES
         self._place_shared([*self.module.variables.values(), *(v for f in functions for v in f.variables)])
         for function in functions:
             self._place_local(function)

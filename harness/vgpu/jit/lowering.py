@@ -32,6 +32,7 @@ from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Function, Instruction, Module
 
 TRAP_KIND = 4  # FAULT_TRAP in run/fault.h
+MOST_PHIS = 50_000  # nodes times registers that live across them
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class _Lowering:
         self.e = Emitter()
         self.kept = set().union(*self.live) if self.live else set()
         self.c = Context(self.e, self.frame, self.divergence.varying, self.kept)
+        self.c.keeps_slots = len(self.nodes) * len(self.kept) > MOST_PHIS
         recursive = linking.recursive(callees, module)
         self.calls = Calls(self.c, self.graph, self.divergence.position, self.live, self.registers, recursive)
         self.m = Masks(self.e, self.divergence.position)

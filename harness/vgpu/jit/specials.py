@@ -3,12 +3,15 @@
 Constant over a launch or a block: from the launch or the warp. Different in each lane: from the warp's vectors, or
 constants. Clocks count how often the warp has read one, so that runs repeat and waiting loops end: a read is 32 cycles
 and 1024 ns after the one before, and a warp's first read of its block is at 32 and 1024. There is one multiprocessor,
-every block is a cluster of its own, and performance monitors stand at 0. What is not in these tables is not guessed.
+every block is a cluster of its own, and performance monitors stand at 0. Reserved shared memory is the block's first,
+halved between its two uses (cooperative_groups/details/memory.h counts on 288 bytes at the second). What is not in
+these tables is not guessed.
 """
 
 from __future__ import annotations
 
 from harness.vgpu.jit.emitter import LANES, Emitter, constant_vector, llvm_type
+from harness.vgpu.jit.frame import RESERVED_SHARED_BYTES
 from harness.vgpu.layout import offset
 
 _LAUNCH = {
@@ -42,6 +45,9 @@ _CONSTANT = {
     **{f"%cluster_ctaid.{axis}": 0 for axis in "xyz"}, **{f"%cluster_nctaid.{axis}": 1 for axis in "xyz"},
     **{f"%pm{i}": 0 for i in range(8)}, **{f"%pm{i}_64": 0 for i in range(8)},
     **{f"%envreg{i}": 0 for i in range(32) if i not in (1, 2)}, "%current_graph_exec": 0,
+    "%reserved_smem_offset_begin": 0, "%reserved_smem_offset_0": 0,
+    "%reserved_smem_offset_1": RESERVED_SHARED_BYTES // 2,
+    **{f"%reserved_smem_offset_{end}": RESERVED_SHARED_BYTES for end in ("end", "cap")},
 }  # fmt: skip
 # units that one read is later than the one before, and by how many bits the value is shifted down
 _CLOCKS = {

@@ -64,7 +64,8 @@ class LoadedKernel:
             Parameter(frame.parameters[p.name], frame.parameter_sizes[p.name]) for p in function.parameters
         )
         self.parameter_bytes = frame.parameter_bytes
-        self.static_shared_bytes = frame.shared_bytes
+        self.static_shared_bytes = frame.shared_bytes - frame.reserved_bytes
+        self._reserved_shared_bytes = frame.reserved_bytes
         self.local_bytes = frame.activation[function.name]
         self.max_threads = _max_threads(function)
         self._module = module
@@ -146,7 +147,7 @@ class LoadedKernel:
         launch.blocks = grid[0] * grid[1] * grid[2]
         launch.warps = -(-(block[0] * block[1] * block[2]) // 32)
         launch.checked, launch.counted, launch.reverse = mode.checked, mode.counted, mode.reverse
-        launch.shared_bytes = self.static_shared_bytes + dynamic
+        launch.shared_bytes = self._reserved_shared_bytes + self.static_shared_bytes + dynamic
         launch.dynamic_shared_bytes = dynamic
         launch.local_bytes = code.local_bytes
         launch.spins, launch.resident = code.spins, 1

@@ -138,7 +138,8 @@ SPECIALS = (
     "%warpid %nwarpid %smid %nsmid %gridid %clusterid.x %nclusterid.x %cluster_ctaid.x %cluster_nctaid.x "
     "%cluster_ctarank %cluster_nctarank %is_explicit_cluster %lanemask_eq %lanemask_le %lanemask_lt %lanemask_ge "
     "%lanemask_gt %clock %clock_hi %clock64 %globaltimer %globaltimer_lo %globaltimer_hi %pm0 %envreg0 "
-    "%total_smem_size %aggr_smem_size %dynamic_smem_size %reserved_smem_offset_begin %current_graph_exec"
+    "%total_smem_size %aggr_smem_size %dynamic_smem_size %reserved_smem_offset_begin %reserved_smem_offset_end "
+    "%reserved_smem_offset_cap %reserved_smem_offset_0 %reserved_smem_offset_1 %current_graph_exec"
 ).split()
 
 

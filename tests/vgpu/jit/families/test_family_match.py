@@ -95,3 +95,13 @@ def test_other_special_registers(warp: Callable) -> None:
     """
     got, _ = warp(statements, np.zeros(32, np.uint64))
     assert got == [[100, 0x1101]] * 32
+
+
+def test_reserved_shared_memory_lies_before_the_variables(warp: Callable) -> None:
+    statements = """
+    .shared .b8 space[100]; mov.u32 %r, space; mov.u32 %q, %reserved_smem_offset_end;
+    mov.u32 %low, %reserved_smem_offset_1; sub.u32 %q, %q, %low; st.shared.u32 [%low], %q; ld.shared.u32 %q, [%low];
+    mov.u64 %v, 0;
+    """
+    got, _ = warp(statements, np.zeros(32, np.uint64))
+    assert got == [[1024, 512]] * 32
