@@ -1,6 +1,6 @@
 """A timeline: what devices did, which calls asked for it, and the ranges around, from any source in one form.
 
-In: columns from an importer or from the vgpu. Out: a frozen `Timeline` of pandas frames whose columns and dtypes are the
+In: columns from an importer or from the vgpu. Out: a frozen `Timeline` of pandas frames; columns and dtypes are the
 tables below, whatever the source: every column exists, in this order, and an empty frame is a frame.
 
 Times are int64 nanoseconds on the one clock that `Source.clock` names. An integer that the source does not say is
@@ -131,6 +131,8 @@ class Source:
     times: Times
     clock: str  # "unix" (ns since 1970), or what else the source counts from
     devices: Mapping[int, str] = field(default_factory=dict)  # name of each GPU that is known, by index
+    processes: Mapping[int, str] = field(default_factory=dict)  # names, where known
+    threads: Mapping[tuple[int, int], str] = field(default_factory=dict)  # names by process and thread, where known
     window: tuple[int, int] | None = None  # what was recorded, where the source says so; ns
     details: Mapping[str, str] = field(default_factory=dict)  # version, host, … as the source says
 
@@ -165,7 +167,7 @@ def timeline(
 
 
 def frame(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
-    """The frame `name` ("operations", "calls", …): each column with its dtype; a number that is no integer is refused."""
+    """The frame `name` ("operations", "calls", …), each column with its dtype; only integers are taken for numbers."""
     table = FRAMES[name]
     if unknown := sorted(set(columns) - set(table)):
         raise ValueError(f"{name} have no column {', '.join(unknown)}: there are {', '.join(table)}")
