@@ -18,7 +18,6 @@ from harness.vgpu.jit.target import Target
 from harness.vgpu.layout import LAYOUT
 
 OPTIMISATION = 2  # of code generation
-PIPELINE = 1  # of the IR: level 2 takes 1.6 times as long, for code that is as fast and as large
 _lock = threading.Lock()
 _libraries: dict[str, tuple[llvm.ResourceTracker, int]] = {}
 
@@ -86,11 +85,19 @@ def object_code(ir: str, target: Target) -> bytes:
     machine = _machine(target)
     module = llvm.parse_assembly(ir)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=PIPELINE)
-    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    _improve(module, machine)
     return bytes(machine.emit_object(module))
+
+
+def _improve(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
+    """The few passes that pay: nvcc has optimised the program already, what is left is what lowering brings in."""
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_new_gvn_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
 
 
 def stored(key: str) -> bytes | None:
