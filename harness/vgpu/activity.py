@@ -46,9 +46,10 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call into the driver or the runtime; `correlation` is 0 where it submitted nothing."""
+    """One call into the driver or the runtime; `end` is its return, after what it waits for has happened."""
 
     name: str
     start: int
     end: int
-    correlation: int
+    correlation: int  # 0 where it submitted nothing
+    thread: int = 0  # as the operating system numbers it; 0 where nobody says

@@ -5,6 +5,7 @@ Out: when each happened: `activities` of the device and `calls` of the host, in 
 
 The rules, all of them:
 - The host pays for its work and for each call; launches return at once, `copy` with a synchronous call waits.
+- There is one host thread: calls of several threads of the program happen in the order in which they arrive.
 - A stream is in order. Stream 0 is the legacy default stream: its operations wait for everything submitted
   before to every blocking stream, and operations of blocking streams wait for those of stream 0.
 - An operation starts when it was submitted and the launch latency has passed, and its predecessors have ended
@@ -15,8 +16,10 @@ The rules, all of them:
 
 from __future__ import annotations
 
+import ctypes
 import itertools
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.vgpu.activity import Activity, ApiCall, Direction, Extent, Kind
@@ -39,12 +42,22 @@ class Clock:
     def __init__(self, gpu: Gpu, host: Host) -> None:
         self.gpu = gpu
         self.host = host
-        self.host_ns = 0
+        self._host_ns = ctypes.c_int64(0)
         self.activities: list[Activity] = []
         self.calls: list[ApiCall] = []
         self._streams = {DEFAULT_STREAM: _Stream()}
         self._engines: dict[Direction, int] = {}
         self._correlations = itertools.count(1)
+
+    @property
+    def host_ns(self) -> int:
+        """The host's time."""
+        return self._host_ns.value
+
+    @property
+    def address(self) -> int:
+        """Where the host's time lies in memory, an int64: C code reads it there, from any thread."""
+        return ctypes.addressof(self._host_ns)
 
     def stream(self, stream: int, *, blocking: bool = True) -> None:
         """Declare a stream; `blocking=False` is CU_STREAM_NON_BLOCKING. Undeclared streams are blocking."""
@@ -52,14 +65,14 @@ class Clock:
 
     def work(self, nanoseconds: int) -> None:
         """The host computes."""
-        self.host_ns += int(nanoseconds)
+        self._host_ns.value += int(nanoseconds)
 
     def call(self, name: str, correlation: int = 0) -> ApiCall:
         """A call into the driver that submits nothing by itself, with the Python work that precedes it."""
         self.work(self.host.python(name))
         start = self.host_ns
         self.work(self.host.call(name))
-        made = ApiCall(name, start, self.host_ns, correlation)
+        made = ApiCall(name, start, self.host_ns, correlation, threading.get_native_id())
         self.calls.append(made)
         return made
 
@@ -171,8 +184,10 @@ class Clock:
         return self._streams.setdefault(stream, _Stream())
 
     def _wait(self, until: int) -> None:
+        """The last call does not return before `until`."""
         if until > self.host_ns:
-            self.host_ns = until + self.host.synchronize_ns
+            self._host_ns.value = until + self.host.synchronize_ns
+            self.calls[-1] = replace(self.calls[-1], end=self.host_ns)
 
     def _copy_ns(self, direction: Direction, nbytes: int) -> int:
         if direction == "D2D":

@@ -1,5 +1,7 @@
 """The virtual clock: order within and between streams, what the host waits for, what it pays."""
 
+import ctypes
+import threading
 from itertools import pairwise
 
 import pytest
@@ -69,6 +71,26 @@ def test_synchronising_waits_for_the_last_operation(clock):
     kernel = clock.launch(3, "k", 1_000_000, **ONE)
     clock.synchronize()
     assert clock.host_ns == kernel.end + clock.host.synchronize_ns
+
+
+def test_a_call_that_waits_returns_when_the_wait_is_over(clock):
+    clock.launch(3, "k", 1_000_000, **ONE)
+    clock.synchronize()
+    assert clock.calls[-1].name == "cuCtxSynchronize"
+    assert clock.calls[-1].end == clock.host_ns
+
+
+def test_calls_carry_the_thread_that_made_them(clock):
+    thread = threading.Thread(target=clock.call, args=["cuMemAlloc"])
+    thread.start()
+    thread.join()
+    clock.call("cuMemFree")
+    assert [call.thread for call in clock.calls] == [thread.native_id, threading.get_native_id()]
+
+
+def test_the_hosts_time_is_readable_from_memory(clock):
+    clock.work(1_234)
+    assert ctypes.c_int64.from_address(clock.address).value == clock.host_ns == 1_234
 
 
 def test_synchronising_an_idle_device_costs_only_the_call(clock):
