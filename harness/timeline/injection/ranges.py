@@ -116,35 +116,20 @@ def _payloads(rows: npt.NDArray[Any]) -> Texts:
 
 
 def _findings(events: Events, made: pd.DataFrame, stacks: Pairs, identified: Pairs) -> Iterator[Finding]:
-    dropped = int(events.threads["dropped"].sum())
-    if dropped + events.lost:
-        yield Finding(
-            "NVTX events dropped",
-            dropped + events.lost,
-            "the recording was full: ranges are missing or stay open; record with a higher limit",
-        )
+    dropped = int(events.threads["dropped"].sum()) + events.lost
     open_ranges = made[made["end"] == UNKNOWN]
-    if len(open_ranges):
-        yield Finding(
-            "NVTX ranges open",
-            len(open_ranges),
-            f"begun and not ended while recording went on, so without figures: {_examples(open_ranges)}",
-        )
-    if len(stacks.strays):
-        where = _examples_of_threads(events, stacks.strays)
-        yield Finding(
-            "NVTX pops without push",
-            len(stacks.strays),
-            f"the push is missing, or came before the recording, on another thread or in another domain: {where}",
-        )
-    if len(identified.strays):
-        yield Finding(
-            "NVTX ends without start",
-            len(identified.strays),
-            "nvtxRangeEnd of an id that was not started while recording went on, or ended before",
-        )
-    if cut := int((events.rows["cut"] == 1).sum()):
-        yield Finding("NVTX messages cut", cut, "messages of more than 4096 bytes; only their beginnings are kept")
+    counted = (
+        ("NVTX events dropped", dropped, "NVTX events found no room: ranges are missing or stay open; raise the limit"),
+        ("NVTX ranges open", len(open_ranges), f"NVTX ranges did not end while recorded: {_examples(open_ranges)}"),
+        ("NVTX pops without push", len(stacks.strays), "NVTX pops have no push before them in their thread and domain "
+         f"since the recording began: {_places(events, stacks.strays)}"),
+        ("NVTX ends without start", len(identified.strays), "NVTX ends are of ranges that ended before, or did not "
+         "start while recorded"),
+        ("NVTX messages cut", int((events.rows["cut"] == 1).sum()), "NVTX messages are cut to 4096 bytes"),
+    )  # fmt: skip
+    for name, count, sentence in counted:
+        if count:
+            yield Finding(name, count, f"{count:,} {sentence}")
 
 
 def _examples(ranges: pd.DataFrame) -> str:
@@ -153,12 +138,9 @@ def _examples(ranges: pd.DataFrame) -> str:
     return ", ".join(listed) + (", …" if len(ranges) > _EXAMPLES else "")
 
 
-def _examples_of_threads(events: Events, strays: pairing.Indexes) -> str:
+def _places(events: Events, strays: pairing.Indexes) -> str:
     rows = events.rows[strays]
-    places = sorted({(events.domains.get(d, ""), int(events.threads["native"][t])) for d, t in _places(rows)})
+    pairs = set(zip(rows["domain"].tolist(), rows["thread"].tolist(), strict=True))
+    places = sorted((events.domains.get(domain, ""), int(events.threads["native"][row])) for domain, row in pairs)
     listed = [f"domain {domain!r} on thread {thread}" for domain, thread in places[:_EXAMPLES]]
     return ", ".join(listed) + (", …" if len(places) > _EXAMPLES else "")
-
-
-def _places(rows: npt.NDArray[Any]) -> set[tuple[int, int]]:
-    return set(zip(rows["domain"].tolist(), rows["thread"].tolist(), strict=True))

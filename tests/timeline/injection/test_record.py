@@ -99,7 +99,7 @@ show(recording)
     assert 1_000 < kept < 10_000
     assert kept * 2 + dropped - 20_002 in (0, 1)  # the last one kept may be a push without its pop
     assert "late" not in set(shown.ranges["name"])
-    assert "record with a higher limit" in sentence
+    assert "raise the limit" in sentence
 
 
 def test_many_threads_record_at_once_without_loss(program):

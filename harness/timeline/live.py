@@ -1,0 +1,97 @@
+"""Puts NVTX ranges and our own count of launches beside what a live run recorded.
+
+In: a timeline of this process, a `Recording` of its NVTX ranges, the launches that kernels counted themselves. Out: the
+timeline with the ranges, and a finding where the counts differ. Measured ranges never join modelled operations.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import FuseproofError
+from harness.timeline.injection.record import Recording
+from harness.timeline.names import readable
+from harness.timeline.ranges import DOMAIN
+from harness.timeline.schema import RANGES, Finding, Timeline, frame
+
+
+def with_ranges(timeline: Timeline, recording: Recording) -> Timeline:
+    """The timeline with the recorded ranges; fuseproof's own are not doubled where torch's profiler has them."""
+    source = timeline.source
+    if recording.times != source.times:
+        raise FuseproofError(f"{recording.times} NVTX ranges cannot join a timeline whose times are {source.times}")
+    findings = (*timeline.findings, *recording.findings)
+    if source.times == "measured" and source.clock != "unix":
+        lost = len(recording.ranges)
+        sentence = f"{lost:,} NVTX ranges are left out: this trace's clock is {source.clock!r}, not the time of day"
+        return replace(timeline, findings=(*findings, Finding("NVTX ranges left out", lost, sentence)))
+    own = recording.ranges["domain"] == DOMAIN
+    doubled = own & recording.ranges["name"].isin(set(timeline.ranges["name"]))
+    names = {(os.getpid(), thread): name for thread, name in recording.thread_names.items()}
+    return replace(
+        timeline,
+        source=replace(source, threads={**source.threads, **names}),
+        calls=_native_threads(timeline.calls, recording.pthreads),
+        ranges=_joined(timeline.ranges, recording.ranges[~doubled]),
+        findings=findings,
+    )
+
+
+def _joined(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    columns = {}
+    for name, spec in RANGES.items():
+        values = [each[name].astype(object) if spec.dtype == "category" else each[name] for each in (one, other)]
+        columns[name] = np.concatenate([each.to_numpy() for each in values])
+    return frame("ranges", columns)
+
+
+def _native_threads(calls: pd.DataFrame, pthreads: Mapping[int, int]) -> pd.DataFrame:
+    """Calls under the operating system's thread numbers.
+
+    CUPTI numbers threads by the lower 32 bits of pthread_self(). Kineto translates those that ran torch's operators
+    and writes the others as they are, without their sign (libkineto, output_json.cpp).
+    """
+    natives = {}
+    for native, pthread in pthreads.items():
+        low = pthread & 0xFFFFFFFF
+        signed = low - (1 << 32) if low >> 31 else low
+        natives |= dict.fromkeys((pthread, low, signed, abs(signed)), native)
+    unknown = {thread: natives[thread] for thread in set(calls["thread"]) & natives.keys() - pthreads.keys()}
+    return calls.assign(thread=calls["thread"].replace(unknown)) if unknown else calls
+
+
+def launches_compared(timeline: Timeline, counted: Mapping[str, int]) -> tuple[Finding, ...]:
+    """A finding for each kernel of ours that the timeline has more or less often than it was launched."""
+    kernels = timeline.operations[timeline.operations["kind"] == "kernel"]
+    recorded: Counter[str] = Counter()
+    for name, count in kernels["name"].value_counts().items():
+        recorded[function_name(str(name))] += int(count)
+    return tuple(
+        Finding(
+            "launches miscounted",
+            abs(recorded[name] - count),
+            f"{name} was launched {count:,} times, and the timeline has it {recorded[name]:,} times: "
+            "its figures are wrong",
+        )
+        for name, count in sorted(counted.items())
+        if recorded[name] != count
+    )
+
+
+_TEMPLATE_ARGUMENTS = re.compile(r"<[^<>]*>")
+
+
+def function_name(name: str) -> str:
+    """`bias_gelu` of `void bias_gelu<__half, 4>(__half*, int)`, of its mangled name, and of itself."""
+    plain = readable(name).replace("(anonymous namespace)::", "")
+    while plain != (shorter := _TEMPLATE_ARGUMENTS.sub("", plain)):
+        plain = shorter
+    declared = plain.partition("(")[0].split()
+    return declared[-1].rpartition("::")[2] if declared else name
