@@ -1,104 +1,256 @@
-"""Reads a trace of torch.profiler (Kineto): device operations, the calls that submitted them, annotated ranges.
+"""Reads a trace of torch.profiler (Kineto): device operations, the calls that submitted them, annotated ranges, waits.
 
-In: the JSON that `export_chrome_trace` writes. Out: a `Trace` with times in integer nanoseconds on the trace's clock.
-Time stamps are microseconds with decimals: they are read as decimal numbers, because a float of the epoch loses
-nanoseconds. An operation whose call is not in the trace is an orphan: counted, never guessed at.
+In: the JSON that `export_chrome_trace` writes, plain or gzipped, of any version since 2021. Out: a `Timeline`. Time
+stamps are microseconds with decimals, absolute or relative to `baseTimeNanoseconds`; they become nanoseconds digit by
+digit. Kineto does not say which process an operation belongs to: it is the one whose call has its correlation id.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
 from harness.errors import FuseproofError
-from harness.timeline.operation import Operation
-from harness.timeline.ranges import Range
-from harness.vgpu.activity import ApiCall, Kind
+from harness.timeline.schema import UNKNOWN, Finding, Source, Timeline, timeline
+from harness.timeline.trace_events import (
+    CODE,
+    DURATION,
+    FIRST_ARGUMENT,
+    NAME,
+    PROCESS,
+    START,
+    THREAD,
+    Events,
+    Layout,
+    read,
+)
 
-_KINDS: dict[str, Kind] = {"kernel": "kernel", "gpu_memcpy": "memcpy", "gpu_memset": "memset"}
-_CALLS = ("cuda_runtime", "cuda_driver")
-_RANGES = ("user_annotation",)
+_Ints = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True, slots=True)
-class ThreadRange:
-    """A range and the thread that opened it."""
-
-    range: Range
-    thread: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """`orphans` are operations without a call; they are not among `operations`."""
-
-    operations: tuple[Operation, ...]
-    calls: tuple[tuple[Any, ApiCall], ...]  # with the thread
-    ranges: tuple[ThreadRange, ...]
-    orphans: int
-
-    def named(self, name: str) -> ThreadRange:
-        """The range of that name: there must be one."""
-        found = [opened for opened in self.ranges if opened.range.name == name]
-        if len(found) != 1:
-            raise FuseproofError(f"the trace has {len(found)} ranges named {name!r}, not one")
-        return found[0]
-
-    def launched_in(self, opened: ThreadRange) -> list[Operation]:
-        """Operations whose call began inside the range, on the range's own thread."""
-        start, end = opened.range.start, opened.range.end or opened.range.start
-        inside = {
-            call.correlation for thread, call in self.calls if thread == opened.thread and start <= call.start <= end
-        }
-        return [op for op in self.operations if op.correlation in inside]
-
-
-def load(path: Path) -> Trace:
-    """The trace in a .json or .json.gz file."""
-    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    return read(json.loads(text, parse_float=Decimal))
-
-
-def read(document: dict[str, Any]) -> Trace:
-    """The trace in a parsed document, floats as Decimal."""
-    events = [event for event in document["traceEvents"] if event.get("ph") == "X"]
-    calls = tuple(_calls(events))
-    returned = {call.correlation: call.end for _, call in calls}
-    found = [event for event in events if event.get("cat") in _KINDS]
-    known = [event for event in found if _correlation(event) in returned]
-    operations = tuple(_operation(event, returned[_correlation(event)]) for event in known)
-    return Trace(operations, calls, tuple(_ranges(events)), orphans=len(found) - len(known))
-
-
-def _calls(events: Iterable[dict[str, Any]]) -> Iterator[tuple[Any, ApiCall]]:
-    for event in events:
-        if event.get("cat") in _CALLS:
-            start, end = _times(event)
-            yield event.get("tid"), ApiCall(event["name"], start, end, _correlation(event))
-
-
-def _ranges(events: Iterable[dict[str, Any]]) -> Iterator[ThreadRange]:
-    for event in events:
-        if event.get("cat") in _RANGES:
-            start, end = _times(event)
-            yield ThreadRange(Range(event["name"], start, end), event.get("tid"))
+_OPERATIONS, _CALLS, _RANGES, _SYNCS, _OVERHEADS, _SPANS = range(6)
+_KINDS = ("kernel", "memcpy", "memset")
+_APIS = ("runtime", "driver")
+# Categories as Kineto has named them over the years (libkineto/src/ActivityType.cpp and output_json.cpp).
+_CATEGORIES: Mapping[str, tuple[int | None, int]] = {
+    "kernel": (_OPERATIONS, 0), "Kernel": (_OPERATIONS, 0), "concurrent_kernel": (_OPERATIONS, 0),
+    "gpu_memcpy": (_OPERATIONS, 1), "Memcpy": (_OPERATIONS, 1),
+    "gpu_memset": (_OPERATIONS, 2), "Memset": (_OPERATIONS, 2),
+    "cuda_runtime": (_CALLS, 0), "Runtime": (_CALLS, 0), "hip_runtime": (_CALLS, 0), "privateuse1_runtime": (_CALLS, 0),
+    "cuda_driver": (_CALLS, 1), "Driver": (_CALLS, 1), "hip_driver": (_CALLS, 1), "privateuse1_driver": (_CALLS, 1),
+    "user_annotation": (_RANGES, 0), "User Annotation": (_RANGES, 0),
+    "cuda_sync": (_SYNCS, 0),
+    "overhead": (_OVERHEADS, 0), "Overhead": (_OVERHEADS, 0),
+    "Trace": (_SPANS, 0),
+    "cpu_op": (None, 0), "Operator": (None, 0), "python_function": (None, 0), "cpu_instant_event": (None, 0),
+    "gpu_user_annotation": (None, 0), "ac2g": (None, 0), "async_gpu": (None, 0), "async_cpu_to_gpu": (None, 0),
+    "async": (None, 0), "fwdbwd": (None, 0), "forward_backward": (None, 0), "cuda_event": (None, 0),
+}  # fmt: skip
+_DEVICE, _STREAM, _CONTEXT, _CORRELATION, _REGISTERS, _SHARED, _BYTES, _GRAPH, _NODE = range(
+    FIRST_ARGUMENT, FIRST_ARGUMENT + 9
+)
+_GRID, _BLOCK = FIRST_ARGUMENT + 9, FIRST_ARGUMENT + 12
+_ARGUMENTS: Mapping[str, tuple[int, int]] = {
+    "device": (_DEVICE, 1),
+    "stream": (_STREAM, 1),
+    "context": (_CONTEXT, 1),
+    "correlation": (_CORRELATION, 1),
+    "registers per thread": (_REGISTERS, 1),
+    "shared memory": (_SHARED, 1),
+    "bytes": (_BYTES, 1),
+    "graph id": (_GRAPH, 1),
+    "graph node id": (_NODE, 1),
+    "grid": (_GRID, 3),
+    "block": (_BLOCK, 3),
+}
+_TIMED = (NAME, START, DURATION, PROCESS, THREAD)
+_TABLES = (
+    (*_TIMED, CODE, *range(_DEVICE, _BLOCK + 3)),
+    (*_TIMED, CODE, _CORRELATION),
+    _TIMED,
+    (*_TIMED, _DEVICE, _STREAM, _CORRELATION),
+    _TIMED,
+    _TIMED,
+)
+_LAYOUT = Layout(_CATEGORIES, _ARGUMENTS, _TABLES)
+_FARTHEST = 1 << 61  # ns; a time beyond 70 years from its clock's zero is damaged, and differences would overflow
+_UNIX = 10**17  # ns; a clock that has run for more than three years counts from 1970
 
 
-def _operation(event: dict[str, Any], submitted: int) -> Operation:
-    start, end = _times(event)
-    stream = int(event.get("args", {}).get("stream", 0))
-    return Operation(_KINDS[event["cat"]], event["name"], start, end, stream, submitted, _correlation(event))
+def load(path: Path) -> Timeline:
+    """The timeline in a .json or .json.gz file."""
+    events = read(path, _LAYOUT)
+    if not events.known and not any(len(table[START]) for table in events.tables):
+        raise FuseproofError(
+            f"{path} is no trace of torch.profiler: none of its {events.events:,} events has a category of Kineto's"
+        )
+    base = _base(events)
+    names, ids = _distinct(events.names)
+    tables = [_placed(table, base) for table in events.tables]
+    dropped = events.bad + sum(
+        len(raw[START]) - len(kept[START]) for raw, kept in zip(events.tables, tables, strict=True)
+    )
+    texts = [_names(table[NAME], names, ids) for table in tables]
+    process, unclear = _processes(tables[_OPERATIONS], tables[_CALLS])
+    return timeline(
+        _source(path, events, base, tables),
+        operations=_operations(tables[_OPERATIONS], texts[_OPERATIONS], process),
+        calls=_timed(tables[_CALLS], texts[_CALLS])
+        | {"api": _coded(tables[_CALLS][CODE], _APIS), "correlation": _correlations(tables[_CALLS])},
+        ranges=_timed(tables[_RANGES], texts[_RANGES]) | {"kind": "annotation", "end_thread": tables[_RANGES][THREAD]},
+        syncs=_syncs(tables[_SYNCS], texts[_SYNCS], tables[_CALLS]),
+        overheads=_timed(tables[_OVERHEADS], texts[_OVERHEADS]),
+        findings=tuple(_findings(events, dropped, unclear)),
+    )
 
 
-def _correlation(event: dict[str, Any]) -> int:
-    return int(event.get("args", {}).get("correlation", 0))
+def _base(events: Events) -> int:
+    base = events.other.get("baseTimeNanoseconds", 0)
+    return base if type(base) is int and 0 <= base < _FARTHEST else 0
 
 
-def _times(event: dict[str, Any]) -> tuple[int, int]:
-    start = int(Decimal(event["ts"]) * 1000)
-    return start, start + int(Decimal(event.get("dur", 0)) * 1000)
+def _placed(table: Mapping[int, _Ints], base: int) -> dict[int, _Ints]:
+    """Times on one clock; rows whose times no clock can have are left out."""
+    start, length = table[START], table[DURATION]
+    good = (np.abs(start) < _FARTHEST) & (np.abs(length) < _FARTHEST)
+    kept = dict(table) if good.all() else {slot: column[good] for slot, column in table.items()}
+    kept[START] = kept[START] + base
+    kept[DURATION] = kept[START] + kept[DURATION]  # from here on the slot holds the end
+    return kept
+
+
+_END = DURATION
+
+
+def _distinct(names: Sequence[str]) -> tuple[pd.Index, _Ints]:
+    """Names once each, and for each of the file's names its place: two may differ in their escapes only."""
+    codes, unique = pd.factorize(np.asarray(names, dtype=object))
+    return pd.Index(unique, dtype="str"), codes.astype(np.int64)
+
+
+def _names(column: _Ints, names: pd.Index, ids: _Ints) -> pd.Categorical:
+    """The names of one table, with only those categories that occur."""
+    found = ids[column] if len(column) else column
+    present = np.zeros(len(names), bool)
+    present[found] = True
+    codes = (np.cumsum(present) - 1)[found] if len(found) else found
+    return pd.Categorical.from_codes(codes.astype(np.int32), categories=names[present])
+
+
+def _coded(codes: _Ints, words: Iterable[str]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes.astype(np.int8), categories=pd.Index(list(words), dtype="str"))
+
+
+def _timed(table: Mapping[int, _Ints], names: pd.Categorical) -> dict[str, Any]:
+    return {
+        "name": names, "start": table[START], "end": table[_END], "process": table[PROCESS], "thread": table[THREAD],
+    }  # fmt: skip
+
+
+def _correlations(table: Mapping[int, _Ints]) -> _Ints:
+    return np.maximum(table[_CORRELATION], 0)
+
+
+def _operations(table: Mapping[int, _Ints], names: pd.Categorical, process: _Ints) -> dict[str, Any]:
+    graph = np.where(table[_GRAPH] > 0, table[_GRAPH], UNKNOWN)
+    return {
+        "kind": _coded(table[CODE], _KINDS),
+        "name": names,
+        "start": table[START],
+        "end": table[_END],
+        # before args said it, pid was the device and tid the stream
+        "device": np.where(table[_DEVICE] >= 0, table[_DEVICE], table[PROCESS]),
+        "stream": np.where(table[_STREAM] >= 0, table[_STREAM], table[THREAD]),
+        "context": table[_CONTEXT],
+        "process": process,
+        **{f"grid_{axis}": table[_GRID + i] for i, axis in enumerate("xyz")},
+        **{f"block_{axis}": table[_BLOCK + i] for i, axis in enumerate("xyz")},
+        "registers": table[_REGISTERS],
+        "shared_bytes": table[_SHARED],
+        "bytes": np.where(table[CODE] > 0, table[_BYTES], UNKNOWN),
+        "correlation": _correlations(table),
+        "graph": graph,
+        "graph_node": np.where(graph >= 0, table[_NODE], UNKNOWN),
+    }
+
+
+def _processes(operations: Mapping[int, _Ints], calls: Mapping[int, _Ints]) -> tuple[_Ints, int]:
+    """The process of each operation, and how many could be of several: their correlation id is in each."""
+    processes = np.unique(calls[PROCESS])
+    if len(processes) < 2:
+        return np.full(len(operations[START]), processes[0] if len(processes) else UNKNOWN), 0
+    pairs = pd.DataFrame({"correlation": _correlations(calls), "process": calls[PROCESS]}).drop_duplicates()
+    owners = pairs.groupby("correlation")["process"].agg(["first", "size"])
+    found = owners.reindex(_correlations(operations), fill_value=UNKNOWN)
+    shared = (found["size"] > 1).to_numpy()
+    return np.where(shared, UNKNOWN, found["first"].to_numpy()), int(shared.sum())
+
+
+def _syncs(table: Mapping[int, _Ints], names: pd.Categorical, calls: Mapping[int, _Ints]) -> dict[str, Any]:
+    """Waits; Kineto puts them on the stream that was waited for, so that their thread is that of their call."""
+    correlation = _correlations(table)
+    callers = pd.DataFrame({"correlation": _correlations(calls), "process": calls[PROCESS], "thread": calls[THREAD]})
+    found = (
+        callers[callers["correlation"] > 0]
+        .drop_duplicates("correlation")
+        .set_index("correlation")
+        .reindex(correlation, fill_value=UNKNOWN)
+    )
+    return {
+        "kind": names,
+        "start": table[START],
+        "end": table[_END],
+        "process": found["process"].to_numpy(),
+        "thread": found["thread"].to_numpy(),
+        "device": table[_DEVICE],
+        "stream": table[_STREAM],
+        "correlation": correlation,
+    }
+
+
+def _source(path: Path, events: Events, base: int, tables: Sequence[Mapping[int, _Ints]]) -> Source:
+    spans = tables[_SPANS]
+    starts = np.concatenate([table[START] for table in tables])
+    usual = np.median(starts) if len(starts) else 0  # some stamps may be zero
+    return Source(
+        kind="kineto",
+        path=str(path),
+        times="measured",
+        clock="unix" if base or usual > _UNIX else "trace",
+        devices=_devices(events.other),
+        window=(int(spans[START].min()), int(spans[_END].max())) if len(spans[START]) else None,
+        details=_details(events),
+    )
+
+
+def _devices(other: Mapping[str, Any]) -> dict[int, str]:
+    listed = other.get("deviceProperties")
+    found = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return {each["id"]: str(each.get("name", "")) for each in found if type(each.get("id")) is int}
+
+
+def _details(events: Events) -> dict[str, str]:
+    keys = ("schemaVersion", "cupti_version", "cuda_runtime_version", "cuda_driver_version", "traceName", "host_name")
+    return {"events": f"{events.events:,}"} | {
+        key: str(events.other[key]) for key in keys if isinstance(events.other.get(key), (int, str))
+    }
+
+
+def _findings(events: Events, dropped: int, unclear: int) -> Iterable[Finding]:
+    if events.truncated:
+        yield Finding(
+            "truncated", 1,
+            f"the file breaks off: {events.events:,} events in {events.bytes_read:,} bytes could be read, "
+            "what came behind them is missing",
+        )  # fmt: skip
+    if dropped:
+        yield Finding("unreadable times", dropped, f"{dropped:,} events have no readable time and were left out")
+    if unclear:
+        yield Finding(
+            "unclear process", unclear,
+            f"{unclear:,} operations have a correlation id that calls of several processes have: nobody's",
+        )  # fmt: skip

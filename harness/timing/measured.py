@@ -14,14 +14,17 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from harness.errors import FuseproofError
 from harness.results.record import Profile
 from harness.timeline import kineto
-from harness.timeline.operation import Operation
+from harness.timeline.doubts import doubts, range_reasons
+from harness.timeline.launches import launched, launches
 from harness.timeline.ranges import region
-from harness.timeline.summary import summarise
+from harness.timeline.schema import Timeline
+from harness.timeline.summary import Ints, summarise
 from harness.timing.sampling import repeat
 
 if TYPE_CHECKING:
@@ -39,8 +42,8 @@ def profile(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, d
         for _ in range(WARM_UP):
             function(*inputs)
         host_us, wall_us = timed(function, inputs, flush=_flusher(device.torch))
-        operations = traced(function, inputs, name)
-    return summarise(name, "measured", operations, host_ns=host_us * 1e3, wall_ns=wall_us * 1e3, dram_bytes=None)
+        timeline, rows = traced(function, inputs, name)
+    return summarise(name, "measured", timeline, rows, host_ns=host_us * 1e3, wall_ns=wall_us * 1e3, dram_bytes=None)
 
 
 def timed(function: Callable[..., Any], inputs: Sequence[Any], flush: Callable[[], None]) -> tuple[float, float]:
@@ -63,14 +66,15 @@ def timed(function: Callable[..., Any], inputs: Sequence[Any], flush: Callable[[
     return median(host), median(wall)
 
 
-def traced(function: Callable[..., Any], inputs: Sequence[Any], name: str) -> list[Operation]:
-    """The operations that one run inside region(name) launches; a first trace starts CUPTI up and is thrown away."""
+def traced(function: Callable[..., Any], inputs: Sequence[Any], name: str) -> tuple[Timeline, Ints]:
+    """What one run inside region(name) launches; a first trace starts CUPTI up and is thrown away."""
     _recorded(function, inputs, name)
     profiler = _recorded(function, inputs, name)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"
         profiler.export_chrome_trace(str(path))
-        return operations_of(kineto.load(path), name)
+        timeline = kineto.load(path)
+    return timeline, operations_of(timeline, name)
 
 
 def _recorded(function: Callable[..., Any], inputs: Sequence[Any], name: str) -> torch.profiler.profile:
@@ -83,14 +87,22 @@ def _recorded(function: Callable[..., Any], inputs: Sequence[Any], name: str) ->
     return profiler
 
 
-def operations_of(trace: kineto.Trace, name: str) -> list[Operation]:
-    """What the range launched; an error where the trace cannot be relied on."""
-    if trace.orphans:
-        raise FuseproofError(f"{name}: the profiler lost the launch calls of {trace.orphans} operations; run it again")
-    operations = trace.launched_in(trace.named(name))
-    if not operations:
+def operations_of(timeline: Timeline, name: str) -> Ints:
+    """Rows of the operations that the range launched; an error where the trace cannot be relied on."""
+    named = np.flatnonzero(timeline.ranges["name"] == name)
+    if len(named) != 1:
+        raise FuseproofError(f"the trace has {len(named)} ranges named {name!r}, not one")
+    found = launches(timeline)
+    pairs = launched(timeline, found)
+    rows = pairs.operation[pairs.range == named[0]]
+    seen = doubts(timeline, found)
+    if reason := range_reasons(timeline, seen, found)[named[0]]:
+        raise FuseproofError(f"{name}: the profiler's trace is not complete: {reason}; run it again")
+    if not len(rows):
         raise FuseproofError(f"{name}: the profiler saw no operation on the GPU: is CUPTI in use by another profiler?")
-    return operations
+    if invalid := int(seen.untimed[rows].sum()):
+        raise FuseproofError(f"{name}: the profiler gave {invalid} operations no valid times; run it again")
+    return rows
 
 
 def _flusher(device: torch.device) -> Callable[[], None]:

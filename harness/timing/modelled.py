@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from harness.errors import FuseproofError
 from harness.results.record import Profile
-from harness.timeline.operation import Operation, from_activities
+from harness.timeline.modelled import from_clock, mark
+from harness.timeline.names import readable
 from harness.timeline.ranges import region
-from harness.timeline.summary import launched_by, summarise, total_dram_bytes
+from harness.timeline.schema import UNKNOWN, Timeline
+from harness.timeline.summary import Ints, launched_by, summarise, total_dram_bytes
 from harness.timing.torch_launches import torch_launches
 from harness.vgpu.run.mode import Mode
 
@@ -34,22 +37,24 @@ def profile(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, v
     """Run `function(*inputs)` once, from an idle device until the device is idle again."""
     clock = vgpu.clock
     clock.synchronize()
-    first_call, first_activity = len(clock.calls), len(clock.activities)
+    before = mark(clock)
     with vgpu.using(COUNTED), region(name, lambda: clock.host_ns) as opened, torch.no_grad(), torch_launches(clock):
         function(*inputs)
-    correlations = [call.correlation for call in clock.calls[first_call:] if call.correlation]
+    correlations = [call.correlation for call in clock.calls[before.calls :] if call.correlation]
     clock.synchronize()
     wall_ns = clock.host_ns - opened.start
-    operations = launched_by(from_activities(clock.activities[first_activity:]), correlations)
-    return summarise(
-        name, "modelled", operations, host_ns=opened.length, wall_ns=wall_ns, dram_bytes=_counted_bytes(operations)
-    )
+    timeline = from_clock(clock, before)
+    rows = launched_by(timeline, np.asarray(correlations, np.int64))
+    counted = _counted_bytes(timeline, rows)
+    return summarise(name, "modelled", timeline, rows, host_ns=opened.length, wall_ns=wall_ns, dram_bytes=counted)
 
 
-def _counted_bytes(operations: Sequence[Operation]) -> int:
+def _counted_bytes(timeline: Timeline, rows: Ints) -> int:
     """DRAM bytes of all kernels. A kernel that nobody counted has no time either: its profile would be wrong."""
-    total = total_dram_bytes(operations)
+    total = total_dram_bytes(timeline, rows)
     if total is None:
-        uncounted = sorted({op.name for op in operations if op.kind == "kernel" and op.dram_bytes is None})
+        chosen = timeline.operations.iloc[rows]
+        names = chosen["name"][(chosen["kind"] == "kernel") & (chosen["bytes"] == UNKNOWN)]
+        uncounted = sorted({readable(name) for name in names})
         raise FuseproofError(f"not counted, so not timed: {', '.join(uncounted)}; launch them on the opened vgpu")
     return total

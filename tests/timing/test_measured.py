@@ -6,35 +6,47 @@ import pytest
 import torch
 
 from harness.errors import FuseproofError
-from harness.timeline import kineto
 from harness.timing import measured, profile
-
-
-def event(cat, name, ts, dur, **args):
-    return {"ph": "X", "cat": cat, "name": name, "ts": ts, "dur": dur, "tid": 1, "args": args}
+from tests.timeline.traces import annotation, call, kernel
+from tests.timeline.traces import trace as read_trace
 
 
 def trace(*events):
-    return kineto.read({"traceEvents": [event("user_annotation", "case", 0, 1000), *events]})
+    return read_trace(annotation("case", 0, 1000), *events)
 
 
-LAUNCH = event("cuda_driver", "cuLaunchKernel", 10, 2, correlation=1)
-KERNEL = event("kernel", "fused", 20, 5, correlation=1, stream=7)
+LAUNCH = call(10, 1)
+KERNEL = kernel(20, 1, name="fused")
 
 
 def test_operations_of_the_range_are_found():
-    (found,) = measured.operations_of(trace(LAUNCH, KERNEL), "case")
-    assert (found.name, found.length) == ("fused", 5_000)
+    found = trace(LAUNCH, KERNEL, kernel(2000, 2), call(1500, 2))
+    assert found.operations["name"].to_numpy()[measured.operations_of(found, "case")].tolist() == ["fused"]
 
 
 def test_a_trace_that_lost_calls_is_refused():
-    with pytest.raises(FuseproofError, match="lost the launch calls of 1 operations"):
+    with pytest.raises(FuseproofError, match="not complete: 1 operations have no call"):
         measured.operations_of(trace(KERNEL), "case")
+
+
+def test_a_trace_that_lost_operations_is_refused():
+    with pytest.raises(FuseproofError, match="not complete: 1 launch calls in it have no operation"):
+        measured.operations_of(trace(LAUNCH), "case")
 
 
 def test_a_trace_without_operations_is_refused():
     with pytest.raises(FuseproofError, match="saw no operation on the GPU"):
         measured.operations_of(trace(), "case")
+
+
+def test_a_trace_without_the_range_is_refused():
+    with pytest.raises(FuseproofError, match="0 ranges named 'other'"):
+        measured.operations_of(trace(LAUNCH, KERNEL), "other")
+
+
+def test_an_operation_without_valid_times_is_refused():
+    with pytest.raises(FuseproofError, match="gave 1 operations no valid times"):
+        measured.operations_of(trace(LAUNCH, kernel(20, 1, dur=-5)), "case")
 
 
 class FakeCuda:
@@ -90,7 +102,8 @@ def test_the_flush_is_over_before_the_start_event(cuda):
 
 def test_a_profile_combines_times_and_trace(cuda, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(L2_cache_size=1024))
-    monkeypatch.setattr(measured, "traced", lambda *_: measured.operations_of(trace(LAUNCH, KERNEL), "case"))
+    found = trace(LAUNCH, KERNEL)
+    monkeypatch.setattr(measured, "traced", lambda *_: (found, measured.operations_of(found, "case")))
     device = SimpleNamespace(kind="cuda", torch=torch.device("cpu"))
     found = profile(cuda.function, [2.0], name="case", device=device)
     assert (found.source, found.launches, found.dram_bytes) == ("measured", 1, None)
