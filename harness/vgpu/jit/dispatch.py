@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.vgpu.jit.divergence import Divergence
 from harness.vgpu.jit.emitter import LANES, splat
 from harness.vgpu.jit.masks import GONE, PCS, Masks
+from harness.vgpu.jit.meetings import Meetings
 from harness.vgpu.jit.nodes import Graph
 from harness.vgpu.jit.suspension import AT_BARRIER, FINISHED, PAUSED, Suspension
 from harness.vgpu.layout import offset
@@ -12,11 +13,14 @@ from harness.vgpu.layout import offset
 TURNS = 128  # dispatches between two pauses of a warp that may wait for others
 
 
-def emit(m: Masks, suspension: Suspension, graph: Graph, divergence: Divergence, kept: list[str]) -> None:
+def emit(
+    m: Masks, suspension: Suspension, meetings: Meetings, graph: Graph, divergence: Divergence, kept: list[str]
+) -> None:
     """Run the lanes that wait at the lowest position; return where all wait at a barrier or none is left."""
     e, spins = m.e, divergence.spins
-    meets = any(node.meets for node in graph.nodes)
+    meets = bool(meetings.meetings)
     e.label("dispatch")
+    meetings.emit_looking()
     if spins:
         turn = e.binary("add", "i32", 1, e.load("i32", "%turn", 4), "1")
         e.store("i32", turn, "%turn", 4)
@@ -39,7 +43,7 @@ def emit(m: Masks, suspension: Suspension, graph: Graph, divergence: Divergence,
         e.do(f"br i1 {nobody}, label %n{index}, label %stop")
     e.label("stop")
     if meets:
-        _force_parked(m)
+        meetings.force()
     none = e.let(f"icmp eq i32 {m.bits(m.get('live'))}, 0")
     e.do(f"br i1 {none}, label %finished, label %suspend")
     e.label("finished")
@@ -73,19 +77,3 @@ def _next_in_turn(m: Masks, ready: str, lowest: str) -> str:
     following = e.reduce("umin", "i32", e.select(behind, "i32", LANES, ready, splat("i32", GONE, LANES)))
     some = e.let(f"icmp ne i32 {following}, {GONE}")
     return e.select(some, "i32", 1, following, lowest)
-
-
-def _force_parked(m: Masks) -> None:
-    """No lane can go on but parked ones: their partners will not come. Let the lowest go."""
-    e = m.e
-    parked = m.get("parked")
-    some = e.let(f"icmp ne i32 {m.bits(parked)}, 0")
-    force, idle = e.name("force"), e.name("idle")
-    e.do(f"br i1 {some}, label %{force}, label %{idle}")
-    e.label(force)
-    candidates = e.select(parked, "i32", LANES, e.load(PCS, "%pc", 64), splat("i32", GONE, LANES))
-    lowest = e.broadcast("i32", e.reduce("umin", "i32", candidates))
-    m.set("parked", m.and_not(parked, e.let(f"icmp eq {PCS} {candidates}, {lowest}")))
-    e.store("i1", "true", "%forced", 1)
-    m.dispatch()
-    e.label(idle)

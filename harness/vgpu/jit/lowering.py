@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from harness.vgpu.errors import UnsupportedPtx
-from harness.vgpu.jit import constants, dispatch, divergence, linking, liveness, nodes, rules
+from harness.vgpu.jit import constants, dispatch, divergence, linking, liveness, meetings, nodes, rules
 from harness.vgpu.jit.barriers import Barriers
 from harness.vgpu.jit.calls import Calls
 from harness.vgpu.jit.context import Context
@@ -83,21 +83,29 @@ class _Lowering:
         self.registers = {r.name: r for f in (self.function, *self.functions) for r in f.registers}
         self.e = Emitter()
         self.kept = set().union(*self.live) if self.live else set()
-        self.c = Context(self.e, self.frame, self.divergence.varying, self.kept)
+        found = meetings.find(self.nodes)
+        brought = {r.name: r for meeting in found for r in meeting.brought}
+        self.registers |= brought
+        self.kept |= set(brought)
+        varying = self.divergence.varying | set(brought) | {r.name for meeting in found for r in meeting.results}
+        self.c = Context(self.e, self.frame, varying, self.kept)
         self.c.keeps_slots = len(self.nodes) * len(self.kept) > MOST_PHIS
         recursive = linking.recursive(callees, module)
         self.calls = Calls(self.c, self.graph, self.divergence.position, self.live, self.registers, recursive)
         self.m = Masks(self.e, self.divergence.position)
         self.suspension = Suspension(self.c, self.m, self.registers, bool(self.functions))
-        self.meetings = Meetings(self.c, self.m)
+        self.meetings = Meetings(self.c, self.m, found)
         self.barriers = Barriers(self.c, self.m, self.graph)
+        arrivals = Counter(target for node in self.nodes for target in node.successors)
+        self.alone = {target for target, count in arrivals.items() if count == 1}  # no lanes join others there
 
     def run(self) -> Lowered:
         for node in sorted(self.nodes, key=lambda n: self.divergence.position[n.index]):
             self._node(node)
         mix = [self._mix(node) for node in self.nodes]
+        self.meetings.emit()
         if self.m.used_dispatch:
-            dispatch.emit(self.m, self.suspension, self.graph, self.divergence, sorted(self.kept))
+            dispatch.emit(self.m, self.suspension, self.meetings, self.graph, self.divergence, sorted(self.kept))
         self.e.label("fault")
         self.e.do(f"ret i32 {FAULTED}")
         local_bytes = self.calls.local_bytes()
@@ -131,7 +139,8 @@ class _Lowering:
 
     def _entry(self) -> None:
         for name, type_ in (("live", MASK), ("mask", MASK), ("waiting", MASK), ("parked", MASK), ("pc", PCS),
-                            ("at", PCS), ("turn", "i32"), ("last", "i32"), ("forced", "i1")):  # fmt: skip
+                            ("at", PCS), ("turn", "i32"), ("last", "i32"), ("forced", "i32"),
+                            ("look", "i32")):  # fmt: skip
             self.e.alloca(name, type_)
         for name, field, type_ in (("launch", "launch", "ptr"), ("executed", "executed", "ptr"),
                                    ("frame", "frame", "ptr"), ("state", "state", "i32")):  # fmt: skip
@@ -148,7 +157,8 @@ class _Lowering:
         self.e.store(PCS, at, "%at", 64)
         self.e.store("i32", "0", "%turn", 4)
         self.e.store("i32", str(GONE), "%last", 4)
-        self.e.store("i1", "false", "%forced", 1)
+        self.e.store("i32", "0", "%forced", 4)
+        self.e.store("i32", "0", "%look", 4)
         pcs = self.e.load(PCS, self.e.field("%warp", offset("vgpu_warp", "pc")), 64)
         # a barrier that all live lanes reach together does not keep the pcs of those that have exited
         pcs = self.e.select(live, "i32", LANES, pcs, splat("i32", GONE, LANES))
@@ -165,13 +175,13 @@ class _Lowering:
         self.c.mask = self.m.get("live" if self.c.uniform_node else "mask")
         counter = self.e.field("%executed", 8 * node.index)
         self.e.store("i64", self.e.binary("add", "i64", 1, self.e.load("i64", counter, 8), "1"), counter, 8)
-        if node.meets:
-            self.meetings.meet(node)
         if node.index in self.barriers.reductions:
             self.barriers.take_result(node)
         if node.index in self.calls.continuations:
             self.calls.take_results(node)
-        for instruction in node.body:
+        for number, instruction in enumerate(node.body, 1):
+            if node.meets and number == len(node.body):
+                self.meetings.meet(node)
             self._instruction(instruction)
         if node.is_barrier:
             self._barrier(node)
@@ -225,7 +235,11 @@ class _Lowering:
         if self.c.uniform_node:
             self._jump(target, mask)
             return
-        if self.divergence.spins and self.divergence.position[target] <= self.divergence.position[node.index]:
+        forward = self.divergence.position[target] > self.divergence.position[node.index]
+        if target in self.alone and forward and target not in self.divergence.uniform_nodes:
+            self._jump(target, mask)
+            return
+        if self.divergence.spins and not forward:
             self.m.set_pcs(mask, self.m.pc(target))  # others get their turn
             self.m.dispatch()
             return
@@ -298,6 +312,7 @@ class _Lowering:
         leaving = self.e.binary("and", "i1", LANES, self.c.mask, condition or "")
         staying = self.m.and_not(self.c.mask, leaving)
         self.m.set("live", self.m.and_not(self.m.get("live"), leaving))
+        self.meetings.look_again()
         self.m.set_pcs(leaving, splat("i32", GONE, LANES))
         rest, none = self.e.name("rest"), self.e.name("none")
         empty = self.e.let(f"icmp eq i32 {self.m.bits(staying)}, 0")
@@ -313,6 +328,7 @@ class _Lowering:
             self.e.do(f"ret i32 {FINISHED}")
             return
         self.m.set("live", self.m.and_not(self.m.get("live"), mask))
+        self.meetings.look_again()
         self.m.set_pcs(mask, splat("i32", GONE, LANES))
         self._others()
 

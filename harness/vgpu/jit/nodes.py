@@ -1,7 +1,7 @@
 """The control-flow graph that is lowered: the blocks of a kernel and of the functions it calls, split further.
 
 A node ends behind a block-wide barrier (where a warp's code returns to the scheduler) and behind a call of a device
-function. It begins at an instruction that waits for other lanes of the warp, where lanes can be apart.
+function, and behind an instruction that waits for other lanes of the warp, where lanes can be apart.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Node:
     body: tuple[Instruction, ...]
     last: Instruction | None
     successors: tuple[int, ...]
-    meets: bool = False  # its first instruction waits for other lanes of the warp
+    meets: bool = False  # its body ends with an instruction that waits for other lanes of the warp
 
     @property
     def is_barrier(self) -> bool:
@@ -87,7 +87,7 @@ def build(kernel: Function, functions: list[Function]) -> Graph:
 
 
 def split(graph: Graph, waiting: frozenset[int]) -> Graph:
-    """Begin a node at each instruction of `waiting` (by identity): it waits for other lanes there."""
+    """End a node behind each instruction of `waiting` (by identity): it waits for other lanes there."""
     pieces = [_cut(node.body, waiting) for node in graph.nodes]
     first, total = [], 0
     for parts in pieces:
@@ -98,15 +98,15 @@ def split(graph: Graph, waiting: frozenset[int]) -> Graph:
         for number, part in enumerate(parts):
             index, ends = first[node.index] + number, number == len(parts) - 1
             successors = tuple(first[s] for s in node.successors) if ends else (index + 1,)
-            meets = bool(part) and id(part[0]) in waiting
-            nodes.append(Node(index, node.function, part, node.last if ends else None, successors, meets))
+            nodes.append(Node(index, node.function, part, node.last if ends else None, successors, not ends))
     kernel_nodes = first[graph.kernel_nodes] if graph.kernel_nodes < len(first) else total
     return Graph(tuple(nodes), kernel_nodes, {name: first[index] for name, index in graph.entry.items()})
 
 
 def _cut(body: tuple[Instruction, ...], waiting: frozenset[int]) -> list[tuple[Instruction, ...]]:
-    places = [position for position, instruction in enumerate(body) if id(instruction) in waiting and position > 0]
-    return [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
+    """The last part, perhaps empty, is where lanes go on that have waited."""
+    ends = [position + 1 for position, instruction in enumerate(body) if id(instruction) in waiting]
+    return [body[start:end] for start, end in zip([0, *ends], [*ends, len(body)], strict=True)]
 
 
 def _nodes_of(function: Function, start: int, defined: set[str]) -> list[Node]:

@@ -29,8 +29,9 @@ POOLS = {
 KIND = {"16": "s", "32": "r", "64": "d", "f16": "h", "f32": "f", "f64": "g", "f16x2": "x", "pred": "p"}
 T = TypeVar("T")
 
-# of a warp's instructions, how many are met in two places, and how many by parts of a region with masks of their own
-APART, PARTS = 0.0, 0.25  # the engine lets lanes meet at one place only: test_regressions
+# of a warp's instructions, how many are met in two places, how many by parts of a region with masks of their own, and
+# how many under a guard
+APART, PARTS, GUARDED = 0.15, 0.25, 0.1
 SLOT_BYTES = 32  # what a thread may use of global and of local memory; of shared memory half
 TABLE_WORDS = 64
 
@@ -449,26 +450,30 @@ class Generator:
     def _collective(self) -> Line:
         """An instruction of all lanes of the region; of its lanes in parts, each with a mask of its own; or one that
         some lanes reach in another place than the others."""
+        choice, place = self.rng.random(), self._kind_of_warp()
+        texts = self._apart(place) if choice < APART else place()
         choice = self.rng.random()
-        if choice < APART:
-            return self._apart()
-        texts = self._of_warp()
-        if choice < APART + PARTS:
+        if choice < PARTS:
             texts = (*self._parts(), *(text.replace("{m}", "%t7") for text in texts))
+        elif choice < PARTS + GUARDED and len(texts) == 1:
+            p = self.pick("p")
+            texts = (f"vote.sync.ballot.b32 %t7, {p}, {{m}};", f"@{p} {texts[0].replace('{m}', '%t7')}")
         return Line(texts, True)
 
-    def _of_warp(self) -> tuple[str, ...]:
+    def _kind_of_warp(self) -> Callable[[], tuple[str, ...]]:
+        """Makes instructions of a warp that differ in their operands only."""
         kind = self.rng.choice(("vote", "vote", "shfl", "shfl", "shfl", "redux", "bar"))
         if kind == "bar":
-            return ("bar.warp.sync {m};",)
+            return lambda: ("bar.warp.sync {m};",)
         if kind == "vote":
             mode = self.rng.choice(("all.pred", "any.pred", "uni.pred", "ballot.b32"))
-            return (self._vote(mode),)
+            return lambda: (self._vote(mode),)
         if kind == "redux":
             op = self.rng.choice([f"{o}.{t}" for o in ("add", "min", "max") for t in ("s32", "u32")]
                                  + ["and.b32", "or.b32", "xor.b32"])  # fmt: skip
-            return (f"redux.sync.{op} {self.pick('r', True)}, {self.pick('r')}, {{m}};",)
-        return self._shuffle()
+            return lambda: (f"redux.sync.{op} {self.pick('r', True)}, {self.pick('r')}, {{m}};",)
+        mode = self.rng.choice(("up", "down", "bfly", "idx"))
+        return lambda: self._shuffle(mode)
 
     def _vote(self, mode: str) -> str:
         target = self.pick("r", True) if mode == "ballot.b32" else self.pick("p")
@@ -483,18 +488,13 @@ class Generator:
         p = self.pick("p")
         return (f"vote.sync.ballot.b32 %t7, {p}, {{m}};", f"@!{p} not.b32 %t7, %t7;", "and.b32 %t7, %t7, {m};")
 
-    def _apart(self) -> Line:
+    def _apart(self, place: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
         """Lanes meet at one kind of instruction in two places: only its qualifiers and mask must be the same."""
-        mode = self.rng.choice(("all.pred", "any.pred", "ballot.b32"))
-        here, there = self._vote(mode), self._vote(mode)
-        if self.rng.random() < 0.3:
-            here = there = "bar.warp.sync {m};"
-        return Line((f"@{self.pick('p')} bra {{label}}other;", here, "bra {label}end;", "{label}other:", there,
-                     "{label}end:"), True)  # fmt: skip
+        return (f"@{self.pick('p')} bra {{label}}other;", *place(), "bra {label}end;", "{label}other:", *place(),
+                "{label}end:")  # fmt: skip
 
-    def _shuffle(self) -> tuple[str, ...]:
+    def _shuffle(self, mode: str) -> tuple[str, ...]:
         """What comes from a lane that takes no part is open: who takes part is asked, and the own value kept there."""
-        mode = self.rng.choice(("up", "down", "bfly", "idx"))
         clamp = self.rng.choice((0, 31, 31, 7, 0x1C03, 0x1807, 0x100F, 0x101F, 0x1E00))
         constant = self.rng.random() < 0.6
         b = str(self.rng.choice((0, 1, 2, 4, 8, 16, 31, self.rng.randrange(32)))) if constant else self.pick("r")

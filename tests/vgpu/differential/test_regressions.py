@@ -57,7 +57,6 @@ def test_each_tile_of_a_warp_votes_for_itself(instruction):
     """) is None  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="lanes meet only at one place in the program")
 def test_lanes_vote_together_in_two_places():
     assert (
         outcome("""
