@@ -10,6 +10,8 @@ Out: launches on torch's current stream. On the vgpu each tensor's storage is kn
 from __future__ import annotations
 
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,6 +92,9 @@ class Kernel:
             self._launch_on_vgpu(device.vgpu, launcher.function, grid, block, values, shared, args)
         else:
             self._launch_on_cuda(launcher.function, grid, block, values, shared)
+        if _counting is not None:
+            with _counting_lock:
+                _counting[self.name.rpartition("::")[2]] += 1
 
     def instantiations(self, scalar: str) -> list[str]:
         """The C++ expressions that the stated values make for one scalar type; none while a value is unstated."""
@@ -166,6 +171,21 @@ class Kernel:
             raise KernelError(f"{self}: {what}={sizes}: one to three sizes, none negative")
         x, y, z = (*listed, 1, 1)[:3]
         return x, y, z
+
+
+_counting: Counter[str] | None = None
+_counting_lock = threading.Lock()
+
+
+@contextmanager
+def counted_launches() -> Iterator[Counter[str]]:
+    """Count the launches that every Kernel makes inside, by the function's name: what a profiler's count must equal."""
+    global _counting
+    before, _counting = _counting, Counter()
+    try:
+        yield _counting
+    finally:
+        _counting = before
 
 
 _kernels_of: dict[Path, list[Kernel]] = {}

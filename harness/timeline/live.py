@@ -1,15 +1,17 @@
 """Puts NVTX ranges and our own count of launches beside what a live run recorded.
 
-In: a timeline of this process, a `Recording` of its NVTX ranges, the launches that kernels counted themselves. Out: the
-timeline with the ranges, and a finding where the counts differ. Measured ranges never join modelled operations.
+In: a timeline of this process, the regions it went through, a `Recording` of its NVTX ranges, the launches that kernels
+counted themselves. Out: the timeline with the ranges, and findings where counts or clocks differ. Measured ranges never
+join modelled operations.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +20,8 @@ import pandas as pd
 from harness.errors import FuseproofError
 from harness.timeline.injection.record import Recording
 from harness.timeline.names import readable
-from harness.timeline.ranges import DOMAIN
-from harness.timeline.schema import RANGES, Finding, Timeline, frame
+from harness.timeline.ranges import DOMAIN, Range
+from harness.timeline.schema import RANGES, UNKNOWN, Finding, Timeline, frame
 
 
 def with_ranges(timeline: Timeline, recording: Recording) -> Timeline:
@@ -34,6 +36,7 @@ def with_ranges(timeline: Timeline, recording: Recording) -> Timeline:
         return replace(timeline, findings=(*findings, Finding("NVTX ranges left out", lost, sentence)))
     own = recording.ranges["domain"] == DOMAIN
     doubled = own & recording.ranges["name"].isin(set(timeline.ranges["name"]))
+    findings = (*findings, *_clocks_compared(timeline.ranges, recording.ranges[doubled]))
     names = {(os.getpid(), thread): name for thread, name in recording.thread_names.items()}
     return replace(
         timeline,
@@ -42,6 +45,34 @@ def with_ranges(timeline: Timeline, recording: Recording) -> Timeline:
         ranges=_joined(timeline.ranges, recording.ranges[~doubled]),
         findings=findings,
     )
+
+
+def _clocks_compared(outer: pd.DataFrame, inner: pd.DataFrame) -> Iterator[Finding]:
+    """Regions that lie on both clocks, opened in NVTX last and closed first: the others are as far apart as these."""
+    both = outer.merge(inner, on="name", suffixes=("", "_nvtx"))
+    closed = both[(both["end"] != UNKNOWN) & (both["end_nvtx"] != UNKNOWN)]
+    early, late = closed["start"] - closed["start_nvtx"], closed["end_nvtx"] - closed["end"]
+    apart = max(early.max(), late.max()) if len(closed) else 0
+    if apart > 0:
+        sentence = (
+            f"NVTX ranges and the trace are {apart:,} ns apart or more: launches at a range's borders may be misplaced"
+        )
+        yield Finding("clocks apart", int(((early > 0) | (late > 0)).sum()), sentence)
+
+
+def with_regions(timeline: Timeline, opened: Sequence[Range]) -> Timeline:
+    """The timeline with regions that this thread went through, on the timeline's clock."""
+    columns = {
+        "name": [region.name for region in opened],
+        "domain": DOMAIN,
+        "start": [region.start for region in opened],
+        "end": [UNKNOWN if region.end is None else region.end for region in opened],
+        "process": os.getpid(),
+        "thread": threading.get_native_id(),
+        "end_thread": threading.get_native_id(),
+        "kind": "start/end",
+    }
+    return replace(timeline, ranges=_joined(timeline.ranges, frame("ranges", columns)))
 
 
 def _joined(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +89,7 @@ def _native_threads(calls: pd.DataFrame, pthreads: Mapping[int, int]) -> pd.Data
     CUPTI numbers threads by the lower 32 bits of pthread_self(). Kineto translates those that ran torch's operators
     and writes the others as they are, without their sign (libkineto, output_json.cpp).
     """
-    natives = {}
+    natives: dict[int, int] = {}
     for native, pthread in pthreads.items():
         low = pthread & 0xFFFFFFFF
         signed = low - (1 << 32) if low >> 31 else low

@@ -22,18 +22,19 @@ _NOT_LAUNCHED: Extent = (UNKNOWN, UNKNOWN, UNKNOWN)
 
 
 class Mark(NamedTuple):
-    """A moment of a clock: how many calls and activities it had."""
+    """A moment of a clock: how many calls and activities it had, and the host's time."""
 
     calls: int
     activities: int
+    host_ns: int
 
 
-_BEGINNING = Mark(0, 0)
+_BEGINNING = Mark(0, 0, 0)
 
 
 def mark(clock: Clock) -> Mark:
     """This moment."""
-    return Mark(len(clock.calls), len(clock.activities))
+    return Mark(len(clock.calls), len(clock.activities), clock.host_ns)
 
 
 def from_clock(clock: Clock, since: Mark = _BEGINNING) -> Timeline:
@@ -46,7 +47,7 @@ def from_clock(clock: Clock, since: Mark = _BEGINNING) -> Timeline:
         times="modelled",
         clock="virtual",
         devices={0: f"{clock.gpu.full_name} (virtual)"},
-        window=(calls[0].start, clock.host_ns) if calls else None,
+        window=(since.host_ns, clock.host_ns),
         details={"host": clock.host.full_name},
     )
     return timeline(

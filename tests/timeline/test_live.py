@@ -7,8 +7,9 @@ import pytest
 
 from harness.errors import FuseproofError
 from harness.timeline.injection.record import Recording
-from harness.timeline.live import function_name, launches_compared, with_ranges
+from harness.timeline.live import function_name, launches_compared, with_ranges, with_regions
 from harness.timeline.modelled import from_clock, mark
+from harness.timeline.ranges import Range
 from harness.timeline.schema import UNKNOWN, Finding, Source, frame, timeline
 from harness.vgpu import gpus, hosts
 from harness.vgpu.clock import Clock
@@ -163,3 +164,28 @@ def test_a_miscount_is_found(launched, difference):
     (finding,) = launches_compared(kernels("fused", "fused"), {"fused": launched})
     assert finding.count == difference
     assert f"fused was launched {launched} times, and the timeline has it 2 times" in finding.sentence
+
+
+def regions(start, end):
+    made = measured(ranges={"name": ["case"], "start": [100], "end": [900], "kind": "annotation"})
+    return with_ranges(made, recording(name=["case"], domain=["fuseproof"], start=[start], end=[end])).findings
+
+
+def test_clocks_on_which_the_inner_region_is_inside_agree():
+    assert regions(120, 880) == ()
+
+
+@pytest.mark.parametrize(("start", "end", "apart"), [(40, 800, 60), (150, 920, 20), (40, 920, 60)])
+def test_clocks_that_are_apart_are_found(start, end, apart):
+    (finding,) = regions(start, end)
+    assert f"are {apart} ns apart or more" in finding.sentence
+
+
+def test_regions_are_ranges_of_this_thread(clock):
+    opened = [Range("case", 5, 9), Range("open", 7)]
+    found = with_regions(from_clock(clock), opened).ranges
+    assert found[["name", "domain", "start", "end"]].values.tolist() == [
+        ["case", "fuseproof", 5, 9],
+        ["open", "fuseproof", 7, UNKNOWN],
+    ]
+    assert set(found["thread"]) == {threading.get_native_id()}

@@ -7,6 +7,7 @@ extension module: `enable` has to come before that, and costs a call that finds 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def enable() -> None:
     os.environ[VARIABLE] = path()
 
 
-def other_tool() -> str | None:
+def other_tool(environment: Mapping[str, str] = os.environ) -> str | None:
     """The library of another tool that NVTX is to load, Nsight Systems' for one."""
-    named = os.environ.get(VARIABLE)
+    named = environment.get(VARIABLE)
     return named if named and Path(named).name != _FILE else None

@@ -21,13 +21,13 @@ import pandas as pd
 
 from harness.errors import FuseproofError
 from harness.timeline.injection.events import Events, copied
-from harness.timeline.injection.library import enable, ffi, lib
+from harness.timeline.injection.library import VARIABLE, enable, ffi, lib, other_tool
 from harness.timeline.injection.ranges import ranges_of
 from harness.timeline.ranges import DOMAIN
 from harness.timeline.schema import Finding, Times, frame
 from harness.vgpu.clock import Clock
 
-__all__ = ["LIMIT", "Recording", "enable", "record"]
+__all__ = ["LIMIT", "Recording", "enable", "record", "record_if_free"]
 
 LIMIT = 64 << 20  # bytes of buffers: some 500,000 ranges
 _PROBE = "fuseproof.probe"
@@ -60,6 +60,17 @@ def record(clock: Clock | None = None, limit: int = LIMIT) -> Iterator[Recording
         yield recording
     finally:
         _fill(recording, _stopped())
+
+
+@contextmanager
+def record_if_free(clock: Clock | None = None) -> Iterator[Recording]:
+    """The same; where NVTX belongs to another tool nothing is recorded, and a finding says so."""
+    if taken := other_tool():
+        sentence = f"NVTX ranges are not recorded: {VARIABLE} gives them to {taken}"
+        yield Recording("modelled" if clock else "measured", findings=(Finding("NVTX not recorded", 1, sentence),))
+        return
+    with record(clock) as recording:
+        yield recording
 
 
 def _probe() -> None:
