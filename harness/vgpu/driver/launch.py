@@ -130,10 +130,10 @@ def _from_pointers(function: Function, pointers) -> bytes:
 def _from_buffer(function: Function, extra) -> bytes:
     """The parameter buffer from the list that `extra` points at."""
     options, index = {}, 0
-    while extra[index] != _END:
-        if extra[index] not in (_POINTER, _SIZE):
-            raise DriverError(Result.INVALID_VALUE, f"{extra[index]:#x} is no launch parameter option")
-        options[extra[index]] = extra[index + 1]
+    while (option := extra[index]) != _END:
+        if option not in (_POINTER, _SIZE):
+            raise DriverError(Result.INVALID_VALUE, f"{option:#x} is no launch parameter option")
+        options[option] = extra[index + 1]
         index += 2
     if options.keys() != {_POINTER, _SIZE}:
         raise DriverError(Result.INVALID_VALUE, "a launch needs a parameter buffer and its size")

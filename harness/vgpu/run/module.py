@@ -21,12 +21,12 @@ from harness.vgpu.jit.linking import localise
 from harness.vgpu.jit.lowering import lower
 from harness.vgpu.jit.target import Target
 from harness.vgpu.layout import ffi
-from harness.vgpu.ptx.parser import parse
-from harness.vgpu.ptx.program import Float, Function, Integer, Module, Symbol, Variable, type_size
+from harness.vgpu.ptx.program import Float, Function, Integer, Symbol, Variable, type_size
 from harness.vgpu.run import report
 from harness.vgpu.run.allocations import Allocation, table
 from harness.vgpu.run.mode import Mode
 from harness.vgpu.run.native import lib
+from harness.vgpu.run.outline import Program
 
 PARAMETER_BUFFER = 32768  # what parameter_window in memory.c allows
 
@@ -57,8 +57,8 @@ class LoadedKernel:
     """One `.entry` of a loaded module."""
 
     def __init__(self, module: LoadedModule, function: Function) -> None:
-        self._target = module.target or jit.host()
-        frame = Frame(localise(function), module.program, self._target)
+        self._target = module.target
+        frame = Frame(localise(function), module.program.outline, self._target)
         self.name = function.name
         self.parameters = tuple(
             Parameter(frame.parameters[p.name], frame.parameter_sizes[p.name]) for p in function.parameters
@@ -69,13 +69,13 @@ class LoadedKernel:
         self.local_bytes = frame.activation[function.name]
         self.max_threads = _max_threads(function)
         self._module = module
-        self._function = function
         self._code: _Code | None = None
         self._address = 0
         self._sites: Any = None  # what the scheduler reads of the code's sites
+        self._prepared: dict[Any, _Prepared] = {}  # by shape and mode; taken out while it runs
         self._lock = threading.Lock()
 
-    def prepare(self) -> None:
+    def prepare(self) -> _Code:
         """Compile now rather than at the first launch. Raises UnsupportedPtx."""
         with self._lock:
             if self._code is None:
@@ -83,6 +83,7 @@ class LoadedKernel:
                 self._address = jit.link(self._key(), code.object)
                 self._sites = _sites(code.sites)
                 self._code = code
+            return self._code
 
     def _key(self) -> str:
         return jit.cache_key(self._module.program.text, self.name, target=self._target)
@@ -92,7 +93,8 @@ class LoadedKernel:
         kept = jit.stored(key)
         if kept is not None:
             return pickle.loads(kept)  # the cache is the user's own
-        lowered = lower(self._module.program, self._function, self._target)
+        program = self._module.program.whole
+        lowered = lower(program, program.functions[self.name], self._target)
         code = _Code(
             object=jit.object_code(lowered.ir, self._target),
             frame_bytes=lowered.frame_bytes,
@@ -119,25 +121,32 @@ class LoadedKernel:
 
         Blocks of a cooperative launch are all under way at once, so that they can wait for each other.
         """
-        self.prepare()
-        code = self._code
-        assert code is not None
-        launch, owned = self._describe(code, grid, block, dynamic_shared_bytes, parameters, mode)
-        with _grid_workspace(launch) if cooperative else nullcontext():
-            footprint = _attach_allocations(launch, table.snapshot(), mode, owned)
-            lib().vgpu_run(launch, 1 if code.in_order or cooperative else mode.workers or os.cpu_count() or 1)
+        code = self._code or self.prepare()
+        shape = (grid, block, dynamic_shared_bytes, mode)
+        again = not mode.counted and not cooperative
+        prepared = self._prepared.pop(shape, None) if again else None
+        prepared = prepared or _Prepared(self._describe(code, *shape))
+        launch = prepared.launch
+        ffi.memmove(prepared.parameters, parameters, len(parameters))
+        with _grid_workspace(launch) if cooperative else _NOTHING:
+            footprint = _attach_allocations(prepared, table.snapshot(), mode)
+            lib().vgpu_run(launch, 1 if code.in_order or cooperative else mode.workers or _cores())
         if launch.failed:
-            raise KernelFault(*report.describe(launch, self, self._module.program, self._function))
-        return _counters(launch, code, footprint) if mode.counted else Counters()
+            program = self._module.program.whole
+            raise KernelFault(*report.describe(launch, self, program, program.functions[self.name]))
+        if mode.counted:
+            return _counters(launch, code, footprint)
+        if again and len(self._prepared) < MOST_PREPARED:
+            launch.next_block = 0
+            self._prepared[shape] = prepared
+        return _NOT_COUNTED
 
     def _describe(
-        self, code: _Code, grid: tuple[int, int, int], block: tuple[int, int, int], dynamic: int, parameters: bytes,
-        mode: Mode,
-    ) -> tuple[Any, list[Any]]:  # fmt: skip
-        """The launch as the scheduler reads it, and the buffers that must live as long."""
+        self, code: _Code, grid: tuple[int, int, int], block: tuple[int, int, int], dynamic: int, mode: Mode
+    ) -> tuple[Any, Any, list[Any]]:
+        """The launch as the scheduler reads it, its parameters' place, and the buffers that must live as long."""
         launch = ffi.new("vgpu_launch *")
         buffer = ffi.new("uint8_t[]", PARAMETER_BUFFER)
-        ffi.memmove(buffer, parameters, len(parameters))
         sites = self._sites
         addresses = [self._module.variables[name][0] for name in code.symbols]
         symbols = ffi.new("uint64_t[]", addresses or [0])
@@ -156,7 +165,23 @@ class LoadedKernel:
         launch.counted_blocks, launch.executed = len(code.mix), executed
         launch.parameters, launch.symbols = buffer, symbols
         launch.helpers = lib().vgpu_helper_table()
-        return launch, [buffer, sites, symbols, executed]
+        return launch, buffer, [sites, symbols, executed]
+
+
+class _Prepared:
+    """The description of a launch: made once for a shape that is launched again and again."""
+
+    __slots__ = ("launch", "owned", "parameters", "ranges")
+
+    def __init__(self, described: tuple[Any, Any, list[Any]]) -> None:
+        self.launch, self.parameters, self.owned = described
+        self.ranges: Any = None
+
+
+MOST_PREPARED = 64  # shapes of a kernel
+_NOT_COUNTED = Counters()
+_NOTHING = nullcontext()
+_cores = cache(lambda: os.cpu_count() or 1)
 
 
 @contextmanager
@@ -206,16 +231,16 @@ def _ranges(allocations: tuple[Allocation, ...]) -> Any:
     return ranges
 
 
-def _attach_allocations(launch: Any, allocations: tuple[Allocation, ...], mode: Mode, owned: list[Any]) -> list[Any]:
-    ranges = _ranges(allocations)
-    launch.allocations, launch.allocation_count = ranges, len(allocations)
-    owned.append(ranges)
+def _attach_allocations(prepared: _Prepared, allocations: tuple[Allocation, ...], mode: Mode) -> list[Any]:
+    """The footprint of each allocation, where the launch is counted."""
+    launch, prepared.ranges = prepared.launch, _ranges(allocations)
+    launch.allocations, launch.allocation_count = prepared.ranges, len(allocations)
     if not mode.counted:
         return []
     footprint = [ffi.new("uint8_t[]", (a.end - 1) // 32 - a.address // 32 + 1) for a in allocations]
     pointers = ffi.new("uint8_t *[]", footprint or 1)
     launch.footprint = pointers
-    owned.append(pointers)
+    prepared.owned.append(pointers)
     return footprint
 
 
@@ -245,23 +270,24 @@ def _counters(launch: Any, code: _Code, footprint: list[Any]) -> Counters:
 class LoadedModule:
     """Kernels and global variables by name; `variables[name]` is (address, bytes)."""
 
-    def __init__(self, program: Module, target: Target | None = None) -> None:
+    def __init__(self, program: Program, target: Target) -> None:
         self.program = program
         self.target = target
+        outline = program.outline
         self.kernels: dict[str, LoadedKernel] = {}
         self.variables: dict[str, tuple[int, int]] = {}
         self._memory: list[Any] = []
         self._placed: list[int] = []
         self._release = weakref.finalize(self, _forget, self._placed, self._memory)
-        for variable in program.variables.values():
+        for variable in outline.variables.values():
             if variable.space in ("global", "const"):
                 self._place(variable)
-        for variable in program.variables.values():
+        for variable in outline.variables.values():
             if variable.initializer:
                 self._initialise(variable)
-        if "malloc" in program.prototypes:
+        if "malloc" in outline.prototypes:
             _make_heap()
-        for function in program.functions.values():
+        for function in outline.functions.values():
             if function.is_kernel:
                 self.kernels[function.name] = LoadedKernel(self, function)
 
@@ -286,8 +312,8 @@ class LoadedModule:
                     pass
                 case Symbol(name, offset) if name in self.variables:
                     bits = self.variables[name][0] + offset
-                case Symbol(name, _) if name in self.program.functions:
-                    bits = function_address(self.program, name)
+                case Symbol(name, _) if name in self.program.outline.functions:
+                    bits = function_address(self.program.outline, name)
                 case _:
                     raise VgpuError(f"{self.program.name}: {variable.name} cannot be initialised with {value}")
             pattern = (bits & (1 << 8 * size) - 1).to_bytes(size, "little")
@@ -322,8 +348,9 @@ def _forget(addresses: list[int], memory: list[Any]) -> None:
 
 
 def load(ptx: str, name: str = "<ptx>", target: Target | None = None) -> LoadedModule:
-    """Parse PTX and place its variables. Raises InvalidPtx. Kernels are compiled at their first launch.
+    """Read PTX and place its variables. Raises InvalidPtx. Kernels are compiled at their first launch.
 
     `target` is the CPU to compile for, if it is not this machine's.
     """
-    return LoadedModule(parse(ptx, name), target)
+    target = target or jit.host()
+    return LoadedModule(Program(ptx, name, target), target)

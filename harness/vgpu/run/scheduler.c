@@ -153,9 +153,32 @@ static void reduce_votes(const vgpu_launch *launch, resident *block, int32_t id)
   }
 }
 
+/* The usual case: every warp of the block stands at the same barrier, which is for all. Returns how many go on. */
+static uint32_t release_all(const vgpu_launch *launch, resident *block) {
+  int32_t id = block->warps[0].barrier;
+  uint32_t threads = 0, count = 0;
+  if (id < 0 || block->arrivals[id]) return 0;
+  for (uint32_t w = 0; w < launch->warps; w++) {
+    const vgpu_warp *warp = &block->warps[w];
+    if (warp->done || warp->barrier != id || warp->barrier_threads) return 0;
+    threads += (uint32_t)__builtin_popcount(warp->live);
+    count += (uint32_t)__builtin_popcount(warp->votes);
+  }
+  for (uint32_t w = 0; w < launch->warps; w++) {
+    vgpu_warp *warp = &block->warps[w];
+    warp->barrier = -1;
+    warp->barrier_count = count;
+    warp->barrier_all = count == threads;
+    warp->barrier_any = count > 0;
+    warp->votes = 0;
+  }
+  return launch->warps;
+}
+
 /* Lets the warps of every complete barrier go on. Returns how many. */
 static uint32_t release_barriers(const vgpu_launch *launch, resident *block) {
-  uint32_t released = 0;
+  uint32_t released = release_all(launch, block);
+  if (released) return released;
   for (uint32_t w = 0; w < launch->warps; w++) {
     int32_t id = block->warps[w].barrier;
     if (block->warps[w].done || id < 0) continue;

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.vgpu.ptx.parser import parse
+from harness.vgpu.jit import compile as jit
+from harness.vgpu.run import outline
 from harness.vgpu.run.allocations import table
 from harness.vgpu.run.mode import Mode
 from harness.vgpu.run.module import LoadedKernel, LoadedModule, Parameter
@@ -25,7 +26,7 @@ class Program:
     """The kernels of one PTX file, launched in one mode."""
 
     def __init__(self, ptx: str, name: str, mode: Mode) -> None:
-        self.module = LoadedModule(_parsed(ptx, name))
+        self.module = LoadedModule(_read(ptx, name), jit.host())
         self.mode = mode
 
     def launch(
@@ -66,7 +67,9 @@ class Program:
         return np.frombuffer(memory, dtype)
 
 
-_parsed = lru_cache(maxsize=8)(parse)  # tests of one program follow each other; each has variables of its own
+@lru_cache(maxsize=8)  # tests of one program follow each other; each has variables of its own
+def _read(ptx: str, name: str) -> outline.Program:
+    return outline.Program(ptx, name, jit.host())
 
 
 def _to_device(array: np.ndarray) -> np.ndarray:
