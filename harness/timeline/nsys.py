@@ -7,17 +7,17 @@ processes collide. Times stay as the file has them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from harness.errors import FuseproofError
 from harness.timeline import nsys_nvtx, nsys_operations
 from harness.timeline.nsys_file import cut_off, opened
-from harness.timeline.nsys_names import UNIFIED, Names, api_name, categorical, copy_names, processes, threads
-from harness.timeline.nsys_rows import CUPTI, PLACE, TIMES, UNREADABLE, Columns, empty, joined, readable
+from harness.timeline.nsys_names import UNIFIED, Names, Texts, api_name, copy_names, distinct, processes, threads
+from harness.timeline.nsys_rows import CUPTI, PLACE, TIMES, UNREADABLE, Columns, empty, framed, joined, readable
 from harness.timeline.nsys_source import overhead_names, source
 from harness.timeline.schema import CALLS, OVERHEADS, RANGES, SYNCS, UNKNOWN, Finding, Timeline, timeline
 from harness.timeline.sqlite_columns import Integers, Tables
@@ -55,7 +55,7 @@ def load(path: Path) -> Timeline:
             )
         return timeline(
             source(path, tables, names, kept),
-            **kept,
+            **{name: framed(columns) for name, columns in kept.items()},
             findings=(*_findings(path, tables, kept, dropped), *process_of),
         )
 
@@ -71,13 +71,13 @@ def _calls(tables: Tables, names: Names) -> Columns:
                 strict=TIMES,
             )
             name = names.of(row["nameId"], api_name)
-            by_name = name.categories.str.match(r"cu[A-Z]").astype(bool)
+            by_name = np.array([re.match("cu[A-Z]", text) is not None for text in name.texts], bool)
             said = np.isin(row["eventClass"], (0, _DRIVER))
             driver = np.where(said, row["eventClass"] == _DRIVER, by_name[name.codes] | table.endswith("DRIVER"))
             parts.append(
                 {
                     "name": name,
-                    "api": categorical(list(_APIS), driver.astype(np.int64)),
+                    "api": Texts(_APIS, driver.astype(np.int64)),
                     "start": row["start"],
                     "end": row["end"],
                     "process": processes(row["globalTid"]),
@@ -89,21 +89,17 @@ def _calls(tables: Tables, names: Names) -> Columns:
 
 
 def _syncs(tables: Tables, calls: Columns) -> Columns:
-    """Waits; their thread is that of their call, and so is their kind: the numbers of kinds are wrong in some exports."""
+    """Waits, with thread and kind of their calls: the numbers of kinds are wrong in some exports."""
     table = f"{CUPTI}SYNCHRONIZATION"
     if table not in tables.columns:
         return empty(SYNCS)
     row = tables.integers(table, {**PLACE, "syncType": 0}, strict=TIMES)
     process, correlation = processes(row["globalPid"]), np.maximum(row["correlationId"], 0)
     caller = _callers(process, correlation, calls)
-    kinds = pd.DataFrame({"type": row["syncType"], "call": _at(calls["name"].codes, caller)})
-    names = calls["name"].categories
-    words = [
-        _sync_kind(kind, names[call] if call >= 0 else "")
-        for kind, call in kinds.drop_duplicates().itertuples(index=False)
-    ]
+    codes, kinds = distinct(row["syncType"], _at(calls["name"].codes, caller))
+    names = calls["name"].texts
     return {
-        "kind": categorical(words, kinds.groupby(["type", "call"], sort=False).ngroup().to_numpy()),
+        "kind": Texts([_sync_kind(kind, names[call] if call >= 0 else "") for kind, call in kinds], codes),
         "start": row["start"],
         "end": row["end"],
         "process": process,
@@ -116,11 +112,11 @@ def _syncs(tables: Tables, calls: Columns) -> Columns:
 
 def _callers(process: Integers, correlation: Integers, calls: Columns) -> Integers:
     """The row of each wait's call; UNKNOWN where there is none."""
-    keys = ["process", "correlation"]
-    rows = pd.DataFrame({name: calls[name] for name in keys} | {"row": np.arange(len(calls["start"]))})
-    waits = pd.DataFrame({"process": process, "correlation": correlation})
-    found = waits.merge(rows.drop_duplicates(keys), on=keys, how="left")["row"].fillna(UNKNOWN).to_numpy(np.int64)
-    return np.where(correlation > 0, found, UNKNOWN)
+    both = np.concatenate([correlation, calls["correlation"]])
+    keys, _ = distinct(np.concatenate([process, calls["process"]]), both)
+    rows = np.full(keys.max(initial=0) + 1, UNKNOWN, np.int64)
+    rows[keys[len(process) :]] = np.arange(len(calls["start"]))
+    return np.where(correlation > 0, rows[keys[: len(process)]], UNKNOWN)
 
 
 def _at(values: Integers, rows: Integers) -> Integers:
@@ -182,6 +178,7 @@ def _findings(path: Path, tables: Tables, kept: Mapping[str, Columns], dropped: 
 def _unified(operations: Columns) -> int:
     if not len(operations["start"]):
         return 0
-    words = tuple(str(each) for each in copy_names(np.array(UNIFIED), np.full(3, UNKNOWN), np.full(3, UNKNOWN)))
-    named = operations["name"].categories.str.startswith(words)
-    return int(named[operations["name"].codes].sum())
+    unsaid = np.full(len(UNIFIED), UNKNOWN)
+    words = tuple(copy_names(np.array(UNIFIED), unsaid, unsaid).texts)
+    name = operations["name"]
+    return int(np.array([text.startswith(words) for text in name.texts], bool)[name.codes].sum())

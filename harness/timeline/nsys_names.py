@@ -1,15 +1,16 @@
 """Names in an export of Nsight Systems: strings are ids there, processes and threads are parts of one number.
 
-In: columns of ids. Out: pandas categoricals of names; process and thread ids as the operating system has them.
+In: columns of ids. Out: columns of texts; process and thread ids as the operating system has them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from harness.timeline.schema import UNKNOWN
@@ -23,15 +24,28 @@ _DIRECTIONS = {
     11: "HtoD (unified)", 12: "DtoH (unified)", 13: "DtoD (unified)",
 }  # fmt: skip
 UNIFIED = (11, 12, 13)  # pages that move on a fault: no call asked for these
-_MEMORIES = (
-    "Pageable",
-    "Pinned",
-    "Device",
-    "Array",
-    "Managed",
-    "Device Static",
-    "Managed Static",
-)  # ENUM_CUDA_MEM_KIND
+# ENUM_CUDA_MEM_KIND
+_MEMORIES = ("Pageable", "Pinned", "Device", "Array", "Managed", "Device Static", "Managed Static")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A column of texts: each row has the place of its own among `texts`, where one may be there twice."""
+
+    texts: Sequence[str]
+    codes: npt.NDArray[np.integer]
+
+    def rows(self) -> list[str]:
+        """The text of each row."""
+        return [self.texts[code] for code in self.codes.tolist()]
+
+    def categorical(self) -> pd.Categorical:
+        """For a frame."""
+        places = {text: place for place, text in enumerate(dict.fromkeys(self.texts))}
+        codes = self.codes
+        if len(places) < len(self.texts):
+            codes = np.array([places[text] for text in self.texts], np.int64)[codes]
+        return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(pd.Index(list(places), dtype="str")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +54,42 @@ class Names:
 
     tables: Tables
 
-    def of(self, ids: Integers, change: Callable[[str], str] = str) -> pd.Categorical:
+    def of(self, ids: Integers, change: Callable[[str], str] = str) -> Texts:
         """The text of each id, "" where there is none."""
-        distinct, codes = np.unique(ids, return_inverse=True)
-        texts = self._texts(distinct)
-        return categorical([change(texts.get(int(each), "")) for each in distinct], codes)
+        codes, wanted = pd.factorize(ids)
+        texts = self._texts(wanted.tolist())
+        return Texts([change(texts.get(each, "")) for each in wanted.tolist()], codes)
 
-    def _texts(self, ids: Integers) -> dict[int, str]:
-        if "StringIds" not in self.tables.columns:
+    def _texts(self, ids: list[int]) -> dict[int, str]:
+        if not {"id", "value"} <= self.tables.columns.get("StringIds", frozenset()):
             return {}
         found: dict[int, str] = {}
         for first in range(0, len(ids), _ASKED):
-            wanted = ", ".join(map(str, ids[first : first + _ASKED].tolist()))
+            wanted = ", ".join(map(str, ids[first : first + _ASKED]))
             found.update(self.tables.rows("StringIds", f"SELECT id, value FROM StringIds WHERE id IN ({wanted})"))
         return {key: text for key, text in found.items() if isinstance(text, str)}
 
 
-def categorical(texts: list[str], codes: Integers) -> pd.Categorical:
-    """Rows that name their text by its place; texts may be there twice."""
-    places, unique = pd.factorize(np.array(texts, dtype=object))
-    return pd.Categorical.from_codes(places[codes], categories=pd.Index(unique, dtype="str"))
+def joined(columns: Sequence[Texts]) -> Texts:
+    """One column behind the other."""
+    first = np.cumsum([0, *(len(column.texts) for column in columns)])
+    codes = [column.codes + place for column, place in zip(columns, first, strict=False)]
+    return Texts([text for column in columns for text in column.texts], np.concatenate(codes))
+
+
+def distinct(*columns: npt.NDArray[np.integer]) -> tuple[Integers, list[tuple[int, ...]]]:
+    """For each row the place of its values among the distinct ones, and these."""
+    keys, values = np.zeros(len(columns[0]), np.int64), []
+    for column in columns:
+        codes, unique = pd.factorize(column)
+        values.append(unique)
+        keys = keys * max(len(unique), 1) + codes
+    places, found = pd.factorize(keys)
+    parts = []
+    for unique in reversed(values):
+        found, place = np.divmod(found, max(len(unique), 1))
+        parts.append(unique[place].tolist())
+    return places, list(zip(*reversed(parts), strict=True))
 
 
 def api_name(name: str) -> str:
@@ -67,22 +97,22 @@ def api_name(name: str) -> str:
     return _VERSION.sub("", name)
 
 
-def copy_names(direction: Integers, source: Integers, destination: Integers) -> pd.Categorical:
+def copy_names(direction: Integers, source: Integers, destination: Integers) -> Texts:
     """As "Memcpy HtoD (Pageable -> Device)"."""
-    kinds = pd.DataFrame({"direction": direction, "source": source, "destination": destination})
-    return _by_row(kinds, lambda way, one, other: f"Memcpy {_direction(way)}{_between(one, other)}")
+    codes, kinds = distinct(direction, source, destination)
+    return Texts([f"Memcpy {_direction(way)}{_between(one, other)}" for way, one, other in kinds], codes)
 
 
-def set_names(memory: Integers) -> pd.Categorical:
+def set_names(memory: Integers) -> Texts:
     """As "Memset (Device)"."""
-    return _by_row(pd.DataFrame({"memory": memory}), lambda kind: f"Memset ({_memory(kind)})")
+    codes, kinds = distinct(memory)
+    return Texts([f"Memset ({_memory(kind)})" for (kind,) in kinds], codes)
 
 
-def graph_names(graph: Integers) -> pd.Categorical:
+def graph_names(graph: Integers) -> Texts:
     """As "CUDA graph 3"."""
-    return _by_row(
-        pd.DataFrame({"graph": graph}), lambda number: f"CUDA graph {number}" if number >= 0 else "CUDA graph"
-    )
+    codes, graphs = distinct(graph)
+    return Texts([f"CUDA graph {number}" if number >= 0 else "CUDA graph" for (number,) in graphs], codes)
 
 
 def processes(ids: Integers) -> Integers:
@@ -93,12 +123,6 @@ def processes(ids: Integers) -> Integers:
 def threads(ids: Integers) -> Integers:
     """Thread ids of global ids."""
     return np.where(ids > 0, ids & 0xFFFFFF, UNKNOWN)
-
-
-def _by_row(kinds: pd.DataFrame, name: Callable[..., str]) -> pd.Categorical:
-    groups = kinds.groupby(list(kinds.columns), sort=False)
-    distinct = kinds.drop_duplicates()
-    return categorical([name(*row) for row in distinct.itertuples(index=False)], groups.ngroup().to_numpy())
 
 
 def _direction(kind: int) -> str:

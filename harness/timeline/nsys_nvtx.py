@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.timeline.nsys_names import Names, categorical, processes, threads
+from harness.timeline.nsys_names import Names, Texts, distinct, processes, threads
 from harness.timeline.schema import UNKNOWN
 from harness.timeline.sqlite_columns import Integers, Tables
 
@@ -61,7 +61,7 @@ def ranges(tables: Tables, names: Names, unreadable: int) -> dict[str, Any]:
         "process": processes(row["globalTid"]),
         "thread": thread,
         "end_thread": np.where(end == UNKNOWN, UNKNOWN, closer),
-        "kind": categorical(list(_KINDS), kinds),
+        "kind": Texts(_KINDS, kinds),
     }
 
 
@@ -71,7 +71,7 @@ def _ends(row: dict[str, Integers], kinds: npt.NDArray[np.intp]) -> Integers:
     return np.where(kinds == _MARK, row["start"], np.where(opened, UNKNOWN, row["end"]))
 
 
-def _texts(tables: Tables, names: Names, row: dict[str, Integers], column: str, ids: Integers) -> pd.Categorical:
+def _texts(tables: Tables, names: Names, row: dict[str, Integers], column: str, ids: Integers) -> Texts:
     """The text of each row: its own, else that of the id."""
     by_id = names.of(ids)
     if column not in tables.columns[TABLE]:
@@ -79,7 +79,7 @@ def _texts(tables: Tables, names: Names, row: dict[str, Integers], column: str, 
     return _own(tables, row, f'CAST("{column}" AS TEXT)', f'"{column}" IS NOT NULL', by_id)
 
 
-def _own(tables: Tables, row: dict[str, Integers], text: str, where: str, otherwise: pd.Categorical) -> pd.Categorical:
+def _own(tables: Tables, row: dict[str, Integers], text: str, where: str, otherwise: Texts) -> Texts:
     """`otherwise`, but for the rows that have a text."""
     rows, texts = tables.texts(TABLE, text, where)
     place = np.searchsorted(row["rowid"], rows)
@@ -87,18 +87,19 @@ def _own(tables: Tables, row: dict[str, Integers], text: str, where: str, otherw
     here[here] = row["rowid"][place[here]] == rows[here]
     if not here.any():
         return otherwise
-    codes, unique = pd.factorize(np.array(texts, dtype=object)[here])
-    merged = otherwise.codes.astype(np.int64)
-    merged[place[here]] = len(otherwise.categories) + codes
-    return _only_used([*otherwise.categories, *unique], merged)
+    codes = otherwise.codes.astype(np.int64)
+    codes[place[here]] = len(otherwise.texts) + np.flatnonzero(here)
+    return _distinct(Texts([*otherwise.texts, *texts], codes))
 
 
-def _only_used(texts: list[str], codes: Integers) -> pd.Categorical:
-    used, compact = np.unique(codes, return_inverse=True)
-    return categorical([texts[code] for code in used], compact)
+def _distinct(column: Texts) -> Texts:
+    """With the texts that occur only, once each."""
+    used, codes = np.unique(column.codes, return_inverse=True)
+    places, texts = pd.factorize(np.array([column.texts[code] for code in used], dtype=object))
+    return Texts(texts.tolist(), places[codes])
 
 
-def _payloads(tables: Tables, names: Names, row: dict[str, Integers]) -> pd.Categorical:
+def _payloads(tables: Tables, names: Names, row: dict[str, Integers]) -> Texts:
     by_id = names.of(row["jsonTextId"])
     here = [(name, text) for name, text in _PAYLOADS if name in tables.columns[TABLE]]
     if not here:
@@ -113,19 +114,17 @@ def _payloads(tables: Tables, names: Names, row: dict[str, Integers]) -> pd.Cate
 
 def _named(
     tables: Tables, names: Names, row: dict[str, Integers], keys: list[str], definition: int, otherwise: str
-) -> pd.Categorical:
+) -> Texts:
     """Names that rows of type `definition` give to numbers, in each process; 0 has none."""
-    numbers = pd.DataFrame({"process": processes(row["globalTid"]), **{key: row[key] for key in keys}})
-    distinct = numbers.drop_duplicates()
-    codes = numbers.groupby(list(numbers.columns), sort=False).ngroup().to_numpy()
-    if not (distinct[keys[-1]] != 0).any():
-        return categorical([""], np.zeros(len(numbers), np.int64))
+    if not row[keys[-1]].any():
+        return Texts([""], np.zeros(len(row["start"]), np.int64))
+    codes, numbers = distinct(processes(row["globalTid"]), *(row[key] for key in keys))
     known = _definitions(tables, names, keys, definition)
     texts = [
         known.get(each, known.get((None, *each[1:]), otherwise.format(each[-1]))) if each[-1] else ""
-        for each in distinct.itertuples(index=False, name=None)
+        for each in numbers
     ]
-    return categorical(texts, codes)
+    return Texts(texts, codes)
 
 
 def _definitions(tables: Tables, names: Names, keys: list[str], definition: int) -> dict[tuple[int | None, ...], str]:
@@ -134,7 +133,7 @@ def _definitions(tables: Tables, names: Names, keys: list[str], definition: int)
         return {}
     where = f"eventType = {definition}"
     row = tables.integers(TABLE, {"globalTid": UNKNOWN, "textId": UNKNOWN, **dict.fromkeys(keys, 0)}, where=where)
-    texts = _texts(tables, names, row, "text", row["textId"])
+    texts = _texts(tables, names, row, "text", row["textId"]).rows()
     columns = [processes(row["globalTid"]), *(row[key] for key in keys)]
     found: dict[tuple[int | None, ...], str] = {}
     anywhere: dict[tuple[int | None, ...], set[str]] = {}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from harness.timeline.nsys_names import Names, categorical, copy_names, graph_names, processes, set_names
+from harness.timeline.nsys_names import Names, Texts, copy_names, graph_names, processes, set_names
 from harness.timeline.nsys_rows import CUPTI, PLACE, TIMES, Columns, empty, joined
 from harness.timeline.schema import OPERATIONS, UNKNOWN, Finding
 from harness.timeline.sqlite_columns import Integers, Tables
@@ -55,7 +55,7 @@ def _part(
     row = tables.integers(table, {**PLACE, **wanted}, strict=TIMES)
     return {
         **_numbers(len(row["start"])),
-        "kind": categorical([kind], np.zeros(len(row["start"]), np.int64)),
+        "kind": Texts([kind], np.zeros(len(row["start"]), np.int64)),
         "start": row["start"],
         "end": row["end"],
         "device": row["deviceId"],

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 
-from harness.timeline.nsys_names import categorical
+from harness.timeline.nsys_names import Texts
+from harness.timeline.nsys_names import joined as joined_texts
 from harness.timeline.schema import UNKNOWN, Column
 
-Columns: TypeAlias = dict[str, Any]  # arrays and categoricals by name
+Columns: TypeAlias = dict[str, Any]  # arrays and texts by name
 
 CUPTI = "CUPTI_ACTIVITY_KIND_"
 UNREADABLE = -(1 << 63)  # a time that is no integer
@@ -27,20 +27,30 @@ _FARTHEST = 1 << 61  # ns; a time beyond 70 years from its clock's zero is damag
 def joined(parts: list[Columns]) -> Columns:
     """The rows of all parts, which have the same columns."""
     return {
-        name: pd.api.types.union_categoricals([part[name] for part in parts])
-        if isinstance(parts[0][name], pd.Categorical)
+        name: joined_texts([part[name] for part in parts])
+        if isinstance(column, Texts)
         else np.concatenate([part[name] for part in parts])
-        for name in parts[0]
+        for name, column in parts[0].items()
     }
 
 
 def empty(columns: Mapping[str, Column]) -> Columns:
     """No rows of a frame of the schema."""
-    no_names = categorical([], np.zeros(0, np.int64))
+    no_names = Texts([], np.zeros(0, np.int64))
     return {name: np.zeros(0, np.int64) if spec.dtype == "int64" else no_names for name, spec in columns.items()}
 
 
 def readable(columns: Columns) -> Columns:
     """Without the rows whose times no clock can have."""
-    good = (np.abs(columns["start"]) < _FARTHEST) & (np.abs(columns["end"]) < _FARTHEST)
-    return columns if good.all() else {name: values[good] for name, values in columns.items()}
+    times = np.array([columns["start"], columns["end"]])
+    good = ((times > -_FARTHEST) & (times < _FARTHEST)).all(axis=0)
+    return columns if good.all() else {name: _rows(column, good) for name, column in columns.items()}
+
+
+def framed(columns: Columns) -> Columns:
+    """Columns as a frame of the schema takes them."""
+    return {name: column.categorical() if isinstance(column, Texts) else column for name, column in columns.items()}
+
+
+def _rows(column: Any, chosen: Any) -> Any:
+    return Texts(column.texts, column.codes[chosen]) if isinstance(column, Texts) else column[chosen]

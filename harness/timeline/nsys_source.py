@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from harness.timeline.nsys_names import Names, categorical, processes, threads
+from harness.timeline.nsys_names import Names, Texts, distinct, processes, threads
 from harness.timeline.schema import UNKNOWN, Source
 from harness.timeline.sqlite_columns import Integers, Tables
 
@@ -44,7 +42,7 @@ def source(path: Path, tables: Tables, names: Names, frames: Mapping[str, Mappin
     started = _one(tables, _STARTED, "utcEpochNs")
     if started is not None:
         details["session started (unix ns)"] = str(started)
-    callers = {pair for frame in (frames["calls"], frames["ranges"]) for pair in _distinct(frame)}
+    callers = {pair for frame in (frames["calls"], frames["ranges"]) for pair in _callers(frame)}
     return Source(
         kind="nsys",
         path=str(path),
@@ -58,14 +56,11 @@ def source(path: Path, tables: Tables, names: Names, frames: Mapping[str, Mappin
     )
 
 
-def overhead_names(names: Names, name: Integers, kind: Integers) -> pd.Categorical:
+def overhead_names(names: Names, name: Integers, kind: Integers) -> Texts:
     """What was done, as the file says it; else its kind."""
     said = names.of(name)
-    pairs = pd.DataFrame({"kind": kind, "name": said.codes})
-    words = [
-        said.categories[code] or _OVERHEADS.get(each, "overhead") for each, code in pairs.drop_duplicates().to_numpy()
-    ]
-    return categorical(words, pairs.groupby(["kind", "name"], sort=False).ngroup().to_numpy())
+    codes, pairs = distinct(kind, said.codes)
+    return Texts([said.texts[code] or _OVERHEADS.get(each, "overhead") for each, code in pairs], codes)
 
 
 def _exported(tables: Tables) -> dict[str, str]:
@@ -110,15 +105,14 @@ def _processes(tables: Tables, wanted: set[int]) -> dict[int, str]:
     return {process: named[process] for process in sorted(wanted & named.keys())}
 
 
-def _threads(tables: Tables, names: Names, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], str]:
+def _threads(tables: Tables, names: Names, wanted: set[tuple[int, ...]]) -> dict[tuple[int, int], str]:
     if not {"globalTid", "nameId"} <= tables.columns.get("ThreadNames", frozenset()):
         return {}
     row = tables.integers("ThreadNames", {"globalTid": UNKNOWN, "nameId": UNKNOWN})
-    texts = names.of(row["nameId"])
+    texts = names.of(row["nameId"]).rows()
     pairs = zip(processes(row["globalTid"]).tolist(), threads(row["globalTid"]).tolist(), strict=True)
     return {pair: text for pair, text in zip(pairs, texts, strict=True) if pair in wanted and text}
 
 
-def _distinct(columns: Mapping[str, Any]) -> list[tuple[int, int]]:
-    both = pd.DataFrame({name: columns[name] for name in ("process", "thread")}).drop_duplicates()
-    return list(both.itertuples(index=False, name=None))
+def _callers(columns: Mapping[str, Any]) -> list[tuple[int, ...]]:
+    return distinct(columns["process"], columns["thread"])[1]
