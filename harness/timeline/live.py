@@ -23,6 +23,8 @@ from harness.timeline.names import readable
 from harness.timeline.ranges import DOMAIN, Range
 from harness.timeline.schema import RANGES, UNKNOWN, Finding, Timeline, frame
 
+MISCOUNTED = "launches miscounted"
+
 
 def with_ranges(timeline: Timeline, recording: Recording) -> Timeline:
     """The timeline with the recorded ranges; fuseproof's own are not doubled where torch's profiler has them."""
@@ -106,7 +108,7 @@ def launches_compared(timeline: Timeline, counted: Mapping[str, int]) -> tuple[F
         recorded[function_name(str(name))] += int(count)
     return tuple(
         Finding(
-            "launches miscounted",
+            MISCOUNTED,
             abs(recorded[name] - count),
             f"{name} was launched {count:,} times, and the timeline has it {recorded[name]:,} times: "
             "its figures are wrong",

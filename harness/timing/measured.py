@@ -7,10 +7,8 @@ event is stamped on an idle stream and the host's own time is part of what is me
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +17,17 @@ import torch
 
 from harness.errors import FuseproofError
 from harness.results.record import Profile
-from harness.timeline import kineto
 from harness.timeline.doubts import doubts, range_reasons
 from harness.timeline.launches import launched, launches
-from harness.timeline.ranges import region
+from harness.timeline.live import MISCOUNTED
 from harness.timeline.schema import Timeline
 from harness.timeline.summary import Ints, summarise
 from harness.timing.sampling import repeat
+from harness.timing.traced import WARM_UP, Variant, on_gpu
 
 if TYPE_CHECKING:
     from harness.device import Device
 
-WARM_UP = 3
 _FLUSH_FACTOR = 2  # of L2's size
 
 
@@ -67,24 +64,11 @@ def timed(function: Callable[..., Any], inputs: Sequence[Any], flush: Callable[[
 
 
 def traced(function: Callable[..., Any], inputs: Sequence[Any], name: str) -> tuple[Timeline, Ints]:
-    """What one run inside region(name) launches; a first trace starts CUPTI up and is thrown away."""
-    _recorded(function, inputs, name)
-    profiler = _recorded(function, inputs, name)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trace.json"
-        profiler.export_chrome_trace(str(path))
-        timeline = kineto.load(path)
+    """What one run inside region(name) launches; an error where our own count of launches is another one."""
+    timeline = on_gpu([Variant(name, function, inputs)], nvtx=False)
+    if wrong := [finding.sentence for finding in timeline.findings if finding.name == MISCOUNTED]:
+        raise FuseproofError(f"{name}: {'; '.join(wrong)}; run it again")
     return timeline, operations_of(timeline, name)
-
-
-def _recorded(function: Callable[..., Any], inputs: Sequence[Any], name: str) -> torch.profiler.profile:
-    kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
-    torch.cuda.synchronize()
-    with torch.profiler.profile(activities=kinds) as profiler:
-        with region(name):
-            function(*inputs)
-        torch.cuda.synchronize()
-    return profiler
 
 
 def operations_of(timeline: Timeline, name: str) -> Ints:

@@ -6,7 +6,8 @@ through the dispatch mode, PyCUDA's launches through the driver; both are the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from harness.errors import FuseproofError
 from harness.results.record import Profile
 from harness.timeline.modelled import from_clock, mark
 from harness.timeline.names import readable
-from harness.timeline.ranges import region
+from harness.timeline.ranges import Range, region
 from harness.timeline.schema import UNKNOWN, Timeline
 from harness.timeline.summary import Ints, launched_by, summarise, total_dram_bytes
 from harness.timing.torch_launches import torch_launches
@@ -38,7 +39,7 @@ def profile(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, v
     clock = vgpu.clock
     clock.synchronize()
     before = mark(clock)
-    with vgpu.using(COUNTED), region(name, lambda: clock.host_ns) as opened, torch.no_grad(), torch_launches(clock):
+    with observed(name, vgpu) as opened:
         function(*inputs)
     correlations = [call.correlation for call in clock.calls[before.calls :] if call.correlation]
     clock.synchronize()
@@ -47,6 +48,14 @@ def profile(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, v
     rows = launched_by(timeline, np.asarray(correlations, np.int64))
     counted = _counted_bytes(timeline, rows)
     return summarise(name, "modelled", timeline, rows, host_ns=opened.length, wall_ns=wall_ns, dram_bytes=counted)
+
+
+@contextmanager
+def observed(name: str, vgpu: Vgpu) -> Iterator[Range]:
+    """A region on the virtual clock in which kernels are counted and torch's operators are launches."""
+    clock = vgpu.clock
+    with vgpu.using(COUNTED), region(name, lambda: clock.host_ns) as opened, torch.no_grad(), torch_launches(clock):
+        yield opened
 
 
 def _counted_bytes(timeline: Timeline, rows: Ints) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,20 +18,18 @@ import torch
 from harness.errors import FuseproofError
 from harness.kernel import counted_launches
 from harness.timeline import kineto
-from harness.timeline.injection.record import record_if_free
+from harness.timeline.injection.record import Recording, record_if_free
 from harness.timeline.live import launches_compared, with_ranges, with_regions
 from harness.timeline.modelled import from_clock, mark
 from harness.timeline.ranges import region
 from harness.timeline.schema import Timeline
+from harness.timing.modelled import observed
 from harness.timing.other_profilers import finding, other_profilers, torch_profiler_active
-from harness.timing.torch_launches import torch_launches
-from harness.vgpu.run.mode import Mode
 
 if TYPE_CHECKING:
     from harness.device import Device
     from harness.vgpu import Vgpu
 
-COUNTED = Mode(checked=False, counted=True)
 WARM_UP = 3
 
 
@@ -59,19 +57,19 @@ def on_vgpu(variants: Sequence[Variant], vgpu: Vgpu) -> Timeline:
     since = mark(clock)
     with record_if_free(clock) as recording, counted_launches() as counted:
         for variant in variants:
-            with ExitStack() as stack:
-                stack.enter_context(vgpu.using(COUNTED))
-                opened.append(stack.enter_context(region(variant.name, lambda: clock.host_ns)))
-                stack.enter_context(torch.no_grad())
-                stack.enter_context(torch_launches(clock))
+            with observed(variant.name, vgpu) as region_of_it:
                 variant.run()
+            opened.append(region_of_it)
             clock.synchronize()
     made = with_ranges(with_regions(from_clock(clock, since), opened), recording)
     return replace(made, findings=(*made.findings, *launches_compared(made, counted)))
 
 
-def on_gpu(variants: Sequence[Variant]) -> Timeline:
-    """The same on a GPU, as torch.profiler sees it. A first recording starts CUPTI up and is thrown away."""
+def on_gpu(variants: Sequence[Variant], *, nvtx: bool = True) -> Timeline:
+    """The same on a GPU, as torch.profiler sees it, with or without NVTX ranges beside it.
+
+    A first recording starts CUPTI up and is thrown away.
+    """
     others = other_profilers()
     if torch_profiler_active():
         raise FuseproofError(
@@ -82,7 +80,8 @@ def on_gpu(variants: Sequence[Variant]) -> Timeline:
             for _ in range(WARM_UP):
                 variant.run()
         _profiled(variants)
-        with record_if_free() as recording, counted_launches() as counted:
+        listening = record_if_free() if nvtx else nullcontext(Recording("measured"))
+        with listening as recording, counted_launches() as counted:
             profiler = _profiled(variants)
     made = with_ranges(_exported(profiler), recording)
     if sum(counted.values()) and made.operations.empty:

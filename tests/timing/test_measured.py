@@ -1,11 +1,13 @@
 """Measuring on a GPU, as far as it can be tested without one: on traces, and on a stand-in for CUDA's events."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from harness.errors import FuseproofError
+from harness.timeline.live import launches_compared
 from harness.timing import measured, profile
 from tests.timeline.traces import annotation, call, kernel
 from tests.timeline.traces import trace as read_trace
@@ -25,12 +27,12 @@ def test_operations_of_the_range_are_found():
 
 
 def test_a_trace_that_lost_calls_is_refused():
-    with pytest.raises(FuseproofError, match="not complete: 1 operations have no call"):
+    with pytest.raises(FuseproofError, match="not complete: operations without a call, perhaps launched in it: 1"):
         measured.operations_of(trace(KERNEL), "case")
 
 
 def test_a_trace_that_lost_operations_is_refused():
-    with pytest.raises(FuseproofError, match="not complete: 1 launch calls in it have no operation"):
+    with pytest.raises(FuseproofError, match="not complete: launch calls in it without an operation: 1"):
         measured.operations_of(trace(LAUNCH), "case")
 
 
@@ -47,6 +49,13 @@ def test_a_trace_without_the_range_is_refused():
 def test_an_operation_without_valid_times_is_refused():
     with pytest.raises(FuseproofError, match="gave 1 operations no valid times"):
         measured.operations_of(trace(LAUNCH, kernel(20, 1, dur=-5)), "case")
+
+
+def test_a_trace_with_another_number_of_launches_than_ours_is_refused(monkeypatch):
+    found = replace(trace(LAUNCH, KERNEL), findings=launches_compared(trace(LAUNCH, KERNEL), {"fused": 2}))
+    monkeypatch.setattr(measured, "on_gpu", lambda variants, nvtx: found)
+    with pytest.raises(FuseproofError, match="fused was launched 2 times, and the timeline has it 1 times"):
+        measured.traced(lambda: None, [], "case")
 
 
 class FakeCuda:
