@@ -1,4 +1,4 @@
-"""The `fuseproof` command: run, check, devices.
+"""The `fuseproof` command: run, check, devices, import.
 
 In: options as text. Out: tables on the terminal, files, exit code 1 when a case fails and 2 when a command cannot run.
 Every heavy import waits until a command needs it, so that --help answers at once.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.results.record import Run
     from harness.run import Job
     from harness.selection import Selection
+    from harness.timeline.overview import Overview
 
 app = typer.Typer(
     help="Proves that fused CUDA kernels equal their PyTorch references, and shows what they save.",
@@ -45,6 +46,7 @@ Keyword: TypeAlias = Annotated[str, typer.Option("-k", metavar="TEXT", help="Onl
 Quick: TypeAlias = Annotated[bool, typer.Option("--quick", help="Only the first value of every axis, all dtypes.")]
 Out: TypeAlias = Annotated[Path | None, typer.Option(help="Folder for the reports; for check: none unless given.")]
 
+TimelineFormat: TypeAlias = Literal["terminal", "markdown", "csv", "json"]
 FILE_REPORTS = ("markdown", "csv", "json")
 DEFAULT_OUT = Path("reports/out")
 
@@ -112,6 +114,33 @@ def devices() -> None:
         console.print("No CUDA GPU answers on this machine.")
 
 
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A trace of torch.profiler, or Nsight Systems' SQLite.")],
+    range_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range", metavar="NAME", help="Only this range; twice: the first is the reference of the second."
+        ),
+    ] = None,
+    device: Annotated[int | None, typer.Option(metavar="N", help="Only what ran on this GPU.")] = None,
+    format_: Annotated[TimelineFormat, typer.Option("--format", help="How the tables are printed.")] = "terminal",
+    perfetto: Annotated[Path | None, typer.Option(metavar="OUT", help="Also write a trace for Perfetto.")] = None,
+) -> None:
+    """Launches, busy and idle time, and gaps with their causes, of a profiler's trace."""
+    from harness.timeline import load
+    from harness.timeline.figures import figures
+    from harness.timeline.overview import overview
+
+    timeline = load(file)
+    _print_timeline(overview(figures(timeline, device), range_ or ()), format_)
+    if perfetto:
+        from harness.timeline.perfetto import write
+
+        write(timeline, perfetto)
+        print(f"Written: {perfetto}", file=sys.stderr)
+
+
 def main() -> None:
     """The command's entry point: an error that a user can act on is one message, not a traceback."""
     try:
@@ -168,6 +197,16 @@ def _print(run: Run, console: Console) -> None:
     for result in run.results:
         if not result.verdict.passed:
             console.print(explain(result), "", sep="\n", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_timeline(overview: Overview, format_: TimelineFormat) -> None:
+    from harness.discovery import report
+
+    rendering = report(f"timeline.{format_}")
+    if format_ == "terminal":
+        _console().print(rendering.renderable(overview))
+    else:
+        sys.stdout.write(rendering.render(overview))
 
 
 def _write(run: Run, folder: Path, console: Console) -> None:

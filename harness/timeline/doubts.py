@@ -81,8 +81,8 @@ def range_reasons(timeline: Timeline, seen: Doubts, found: Launches) -> list[str
     """For each range why the count of its launches is withheld."""
     columns = (
         (_unrecorded(timeline), "the trace has no calls of its process"),
-        (_possible_orphans(timeline, seen, found), "{} operations have no call and may have been launched in it"),
-        (_inside(timeline, np.flatnonzero(seen.lost)), "{} launch calls in it have no operation"),
+        (_possible_orphans(timeline, seen, found), "operations without a call, perhaps launched in it: {}"),
+        (_inside(timeline, np.flatnonzero(seen.lost)), "launch calls in it without an operation: {}"),
         (_inside(timeline, found.call[seen.whole_graph & ~seen.orphan]), _GRAPHS),
     )
     return [
@@ -112,8 +112,8 @@ def window_reasons(
     ]
 
 
-_UNTIMED = "{} operations have no valid start and end"
-_GRAPHS = "{} graph launches were recorded without their nodes"
+_UNTIMED = "operations without valid start and end: {}"
+_GRAPHS = "graph launches recorded without their nodes: {}"
 _TRUNCATED = "the file breaks off"
 
 
@@ -218,20 +218,20 @@ def _found(timeline: Timeline, found: Launches, seen: Doubts) -> Iterator[Findin
     backward_ranges = (ranges["end"].to_numpy() < ranges["start"].to_numpy()) & ~open_ranges
     zero = seen.untimed & (end >= start)
     counted = (
-        ("orphan operations", seen.orphan, "operations have no API call: it was made before the recording, or is lost"),
-        ("lost operations", seen.lost, "launch calls have no operation: it ran after the recording, or is lost"),
-        ("end before start", end < start, "operations end before they start: their times are not used"),
-        ("zero time stamps", zero, "operations have a zero for a time: their times are not used"),
-        ("zero duration", (start == end) & ~seen.untimed, "operations last 0 ns: they count, and cover nothing"),
-        ("whole graphs", seen.whole_graph, "rows stand for a graph launch without its nodes: launches are not known"),
-        ("overlaps on a stream", _overlaps(timeline, seen), "operations start before the one ahead of them on their "
-         "stream has ended (programmatic dependent launch, or nodes of a graph)"),
-        ("open ranges", open_ranges, "ranges were never closed: they last to the end of the recording"),
-        ("backward ranges", backward_ranges, "ranges end before they start: nothing was launched in them"),
+        ("orphan operations", seen.orphan, "without API call: it was made before the recording, or is lost"),
+        ("lost operations", seen.lost, "launch calls have none: it ran after the recording, or is lost"),
+        ("end before start", end < start, "operations; their times are not used"),
+        ("zero time stamps", zero, "operations; their times are not used"),
+        ("zero duration", (start == end) & ~seen.untimed, "operations; they count, and cover nothing"),
+        ("whole graphs", seen.whole_graph, "rows stand for a graph launch, its nodes are not known"),
+        ("overlaps on a stream", _overlaps(timeline, seen), "operations start before the one ahead of them has ended: "
+         "programmatic dependent launch, or nodes of a graph"),
+        ("open ranges", open_ranges, "never closed: they last to the end of the recording"),
+        ("backward ranges", backward_ranges, "end before they start: nothing was launched in them"),
     )  # fmt: skip
     for name, flags, sentence in counted:
         if count := int(np.count_nonzero(flags)):
-            yield Finding(name, count, f"{count:,} {sentence}")
+            yield Finding(name, count, f"{name}: {count:,}, {sentence}")
     yield from _cut_off(timeline)
 
 
@@ -252,4 +252,4 @@ def _cut_off(timeline: Timeline) -> Iterator[Finding]:
     first, last = timeline.source.window
     over = (timeline.ranges["start"].to_numpy() < first) | (timeline.ranges["end"].to_numpy() > last)
     if count := int(over.sum()):
-        yield Finding("cut-off ranges", count, f"{count:,} ranges reach beyond the recorded window")
+        yield Finding("cut-off ranges", count, f"cut-off ranges: {count:,}, beyond the recorded window")

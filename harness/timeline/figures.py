@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from harness.errors import FuseproofError
 from harness.timeline import doubts as doubting
 from harness.timeline import gaps as idling
 from harness.timeline.causes import CAUSES, Cause, causes
@@ -40,6 +41,7 @@ class Figures:
     """
 
     timeline: Timeline
+    rows: Ints  # the operations that are looked at: all, or those of one device
     launches: Launches
     doubts: Doubts
     pairs: Pairs
@@ -59,16 +61,17 @@ def figures(timeline: Timeline, device: int | None = None) -> Figures:
     seen = doubting.doubts(timeline, found)
     idle = _gaps(timeline, found, seen)
     pairs = launched(timeline, found)
+    rows = np.arange(len(timeline.operations))
     if device is not None:
-        kept = timeline.operations["device"].to_numpy()[pairs.operation] == device
-        pairs = Pairs(pairs.range[kept], pairs.operation[kept])
+        rows, pairs = _on_device(timeline, pairs, device)
     return Figures(
         timeline,
+        rows,
         found,
         seen,
         pairs,
         idle,
-        devices=_devices(timeline, found, seen, idle, device),
+        devices=_devices(timeline, found, seen, idle, rows),
         ranges=_ranges(timeline, found, seen, idle, pairs),
         findings=doubting.findings(timeline, found, seen),
     )
@@ -192,9 +195,17 @@ def _withhold(table: pd.DataFrame, columns: list[str], reasons: list[str]) -> No
 _OF_WINDOW = [*WINDOW, *CAUSE_COLUMNS.values()]
 
 
-def _devices(timeline: Timeline, found: Launches, seen: Doubts, idle: pd.DataFrame, only: int | None) -> pd.DataFrame:
+def _on_device(timeline: Timeline, pairs: Pairs, device: int) -> tuple[Ints, Pairs]:
+    devices = timeline.operations["device"].to_numpy()
+    if not (devices == device).any():
+        known = ", ".join(map(str, np.unique(devices).tolist())) or "none"
+        raise FuseproofError(f"nothing ran on device {device}: the trace has operations on {known}")
+    kept = devices[pairs.operation] == device
+    return np.flatnonzero(devices == device), Pairs(pairs.range[kept], pairs.operation[kept])
+
+
+def _devices(timeline: Timeline, found: Launches, seen: Doubts, idle: pd.DataFrame, rows: Ints) -> pd.DataFrame:
     device = timeline.operations["device"].to_numpy()
-    rows = np.arange(len(device)) if only is None else np.flatnonzero(device == only)
     devices, group = np.unique(device[rows], return_inverse=True)
     table = _table(timeline, found, seen, idle, rows, group, devices)
     reasons = doubting.device_reasons(timeline, seen, devices)

@@ -248,9 +248,9 @@ def _findings(events: Events, dropped: int, unclear: int) -> Iterable[Finding]:
             "what came behind them is missing",
         )  # fmt: skip
     if dropped:
-        yield Finding("unreadable times", dropped, f"{dropped:,} events have no readable time and were left out")
+        yield Finding("unreadable times", dropped, f"unreadable times: {dropped:,}, these events are left out")
     if unclear:
         yield Finding(
             "unclear process", unclear,
-            f"{unclear:,} operations have a correlation id that calls of several processes have: nobody's",
+            f"unclear process: {unclear:,}, operations whose correlation id calls of several processes have",
         )  # fmt: skip

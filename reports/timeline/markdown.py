@@ -1,0 +1,36 @@
+"""A timeline's tables in Markdown. In: an `Overview`. Out: text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.timeline.overview import Overview
+from reports.timeline.tables import Table, findings, heading, tables
+
+
+def render(overview: Overview) -> str:
+    """A heading, a table each, and what is wrong with the source."""
+    parts = [f"# {_escaped(heading(overview))}\n"]
+    for table in tables(overview):
+        parts += [f"## {_escaped(table.title)}\n", _table(table)]
+        parts += ["".join(f"- {_escaped(note)}\n" for note in table.notes)] if table.notes else []
+    if listed := findings(overview):
+        parts += ["## Findings\n", "".join(f"- {_escaped(sentence)}\n" for sentence in listed)]
+    return "\n".join(parts)
+
+
+def _table(table: Table) -> str:
+    aligned = ["---" if index < table.left else "---:" for index in range(len(table.headings))]
+    lines = [_line(table.headings), _line(aligned), *(_line(map(_escaped, row)) for row in table.rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escaped(text: str) -> str:
+    """Names of kernels hold what Markdown would read: templates as tags, operators as emphasis, lambdas as tables."""
+    for sign in "\\`*_<>|#[]":
+        text = text.replace(sign, "\\" + sign)
+    return " ".join(text.split())

@@ -1,0 +1,34 @@
+"""A timeline's tables for a terminal. In: an `Overview`. Out: what rich prints; long names end in an ellipsis."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.timeline.overview import Overview
+from reports.timeline import tables as made
+
+_LONGEST_NAME = 44
+
+
+def renderable(overview: Overview) -> RenderableType:
+    """Where it comes from, every table with its notes, and the findings."""
+    parts: list[RenderableType] = [Text(made.heading(overview), style="bold"), ""]
+    for table in made.tables(overview):
+        parts += [Text(table.title, style="bold"), _table(table), *map(Text, table.notes), ""]
+    parts += [Text(sentence, style="yellow") for sentence in made.findings(overview)]
+    return Group(*parts)
+
+
+def _table(table: made.Table) -> Table:
+    shown = Table()
+    for index, heading in enumerate(table.headings):
+        if index < table.left:
+            shown.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=_LONGEST_NAME)
+        else:  # a name may be cut, a number never
+            longest = max(len(row[index]) for row in table.rows)
+            shown.add_column(heading, justify="right", no_wrap=True, min_width=max(longest, len(heading)))
+    for row in table.rows:
+        shown.add_row(*map(Text, row))
+    return shown
