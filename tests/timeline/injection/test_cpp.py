@@ -1,10 +1,8 @@
 """Ranges from C++, in a library with NVTX's own headers compiled in."""
 
-import importlib.util
-import subprocess
-from pathlib import Path
-
 import pytest
+
+from tests.timeline.injection.cpp import built, headers
 
 CALL = """
 import ctypes
@@ -16,34 +14,11 @@ show(recording, threads=recording.thread_names, main=threading.get_native_id())
 """
 
 
-def headers():
-    """The folder that nvtx3/ lies in: of the wheel nvidia-nvtx."""
-    package = importlib.util.find_spec("nvidia")
-    for folder in (package and package.submodule_search_locations) or ():
-        for header in Path(folder).glob("*/include/nvtx3/nvToolsExt.h"):
-            return header.parents[1]
-    return pytest.skip("there are no NVTX headers: install nvidia-nvtx (it is in fuseproof[test])")
-
-
 @pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    built = tmp_path_factory.mktemp("cpp") / "ranges.so"
-    source = Path(__file__).with_name("ranges.cpp")
-    command = [
-        "g++",
-        "-std=c++17",
-        "-O1",
-        "-fPIC",
-        "-shared",
-        "-pthread",
-        f"-I{headers()}",
-        source,
-        "-o",
-        built,
-        "-ldl",
-    ]
-    subprocess.run(command, check=True)
-    return str(built)
+def library():
+    if not headers():
+        pytest.skip("there are no NVTX headers: install nvidia-nvtx (it is in fuseproof[test])")
+    return built()
 
 
 @pytest.fixture(scope="module")
