@@ -79,6 +79,9 @@ def joined(columns: Sequence[Texts]) -> Texts:
 
 def distinct(*columns: npt.NDArray[np.integer]) -> tuple[Integers, list[tuple[int, ...]]]:
     """For each row the place of its values among the distinct ones, and these."""
+    if len(columns) == 1:
+        codes, unique = pd.factorize(columns[0])
+        return codes, [(value,) for value in unique.tolist()]
     keys, values = np.zeros(len(columns[0]), np.int64), []
     for column in columns:
         codes, unique = pd.factorize(column)

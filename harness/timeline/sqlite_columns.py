@@ -87,8 +87,12 @@ class Tables:
                 texts = self.connection.execute(joined, (first, last)).fetchone()
                 if texts[0] is not None:
                     block = [np.fromstring(text, np.int64, sep=",") for text in texts]
+                    if not _ascending(block[0], first):
+                        raise ValueError("row ids are out of order")
                     rows += len(block[0])
                     yield block
+                if last <= first:
+                    raise ValueError("row ids are out of order")
                 first = last
         except UNREADABLE as error:
             rest = self._before_break(f"SELECT {', '.join(columns)} {behind} AND {where} ORDER BY rowid", first)
@@ -97,11 +101,14 @@ class Tables:
                 yield list(np.array(rest, np.int64).T)
 
     def _before_break(self, sql: str, first: int) -> list[tuple[int, ...]]:
-        """Rows one by one until the database breaks off."""
+        """Rows one by one until the database breaks off: a page of which half is there gives zeros for row ids."""
         read: list[tuple[int, ...]] = []
         try:
             for row in self.connection.execute(sql, (first,)):
+                if row[0] <= first:
+                    return read
                 read.append(row)
+                first = row[0]
         except UNREADABLE:
             pass
         return read
@@ -113,6 +120,10 @@ class Tables:
                 "export the report again: nsys export --type sqlite"
             ) from error
         self.broken[table] = max(self.broken.get(table, 0), rows)
+
+
+def _ascending(row_ids: Integers, first: int) -> bool:
+    return bool(row_ids[0] > first and (row_ids[1:] > row_ids[:-1]).all())
 
 
 def _cast(column: str, missing: int) -> str:

@@ -149,7 +149,9 @@ class Story:
         tables = SCHEMAS[schema]
         left_out = set(without)
         with sqlite3.connect(path) as connection:
-            connection.executescript(f"PRAGMA page_size = {page_size}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
+            connection.executescript(
+                f"PRAGMA page_size = {page_size}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"
+            )
             for table, listed in tables.items():
                 if table not in left_out:
                     columns = [name for name in listed.split() if f"{table}.{name}" not in left_out]
