@@ -14,6 +14,8 @@ from harness.vgpu.errors import VgpuError
 
 LIMIT_MB = 2048
 BOUNDED = ("objects", "units", "ptxas")  # folders that grow with use; the vgpu's own libraries are few and stay
+# bytes that this process may publish before it looks at the whole cache again: the first file makes it look
+_until_trim = 0
 
 
 def cache_directory() -> Path:
@@ -45,13 +47,16 @@ def read(path: Path) -> bytes | None:
 
 def publish(path: Path, content: bytes) -> None:
     """Write a file so that a reader, in any process, sees all of it or nothing."""
+    global _until_trim
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     os.chmod(temporary, 0o755)
     os.replace(temporary, path)
-    if path.is_relative_to(cache_directory()):
+    _until_trim -= len(content)
+    if _until_trim <= 0 and path.is_relative_to(cache_directory()):
+        _until_trim = limit_bytes() // 50
         trim()
 
 

@@ -12,6 +12,7 @@ from harness.vgpu.errors import VgpuError
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("FUSEPROOF_CACHE", str(tmp_path))
+    monkeypatch.setattr(cache, "_until_trim", 0)
     return tmp_path
 
 
@@ -38,6 +39,15 @@ def test_beyond_the_limit_the_files_unused_for_longest_go(folder, monkeypatch):
     assert cache.read(paths[0]) is not None  # counts as used now
     cache.publish(paths[3], bytes(300_000))
     assert [path.exists() for path in paths] == [True, False, False, True]
+
+
+def test_the_whole_cache_is_looked_at_only_now_and_then(folder, monkeypatch):
+    looks = []
+    monkeypatch.setenv("FUSEPROOF_CACHE_MB", "50")
+    monkeypatch.setattr(cache, "trim", lambda: looks.append(1))
+    for number in range(8):  # 2.4 MB, a fiftieth of the limit is 1 MiB
+        cache.publish(folder / "objects" / f"{number}.o", bytes(300_000))
+    assert len(looks) == 2
 
 
 def test_libraries_stay_whatever_the_limit(folder, monkeypatch):

@@ -101,12 +101,21 @@ def _improve(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
 
 
 def stored(key: str) -> bytes | None:
-    """Object code from the cache."""
-    return read(_path(key))
+    """What was stored under this key; None where there is nothing, or where the file was damaged."""
+    content = read(_path(key)) or b""
+    check, kept = content[:CHECK_BYTES], content[CHECK_BYTES:]
+    return kept if check == _check(kept) else None
 
 
-def store(key: str, code: bytes) -> None:
-    publish(_path(key), code)
+def store(key: str, content: bytes) -> None:
+    publish(_path(key), _check(content) + content)
+
+
+CHECK_BYTES = 16
+
+
+def _check(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=CHECK_BYTES).digest()
 
 
 def _path(key: str) -> Path:
