@@ -1,4 +1,4 @@
-"""The `fuseproof` command: run, check, devices, import.
+"""The `fuseproof` command: run, check, profile, import, devices.
 
 In: options as text. Out: tables on the terminal, files, exit code 1 when a case fails and 2 when a command cannot run.
 Every heavy import waits until a command needs it, so that --help answers at once.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.run import Job
     from harness.selection import Selection
     from harness.timeline.overview import Overview
+    from harness.timeline.schema import Timeline
 
 app = typer.Typer(
     help="Proves that fused CUDA kernels equal their PyTorch references, and shows what they save.",
@@ -47,6 +48,12 @@ Quick: TypeAlias = Annotated[bool, typer.Option("--quick", help="Only the first 
 Out: TypeAlias = Annotated[Path | None, typer.Option(help="Folder for the reports; for check: none unless given.")]
 
 TimelineFormat: TypeAlias = Literal["terminal", "markdown", "csv", "json"]
+TimelineFormatOption: TypeAlias = Annotated[
+    TimelineFormat, typer.Option("--format", help="How the tables are printed.")
+]
+PerfettoOut: TypeAlias = Annotated[
+    Path | None, typer.Option("--perfetto", metavar="OUT", help="Also write a trace for Perfetto.")
+]
 FILE_REPORTS = ("markdown", "csv", "json")
 DEFAULT_OUT = Path("reports/out")
 
@@ -92,6 +99,43 @@ def check(
 
 
 @app.command()
+def profile(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite of suites/, or a file.")],
+    device: DeviceText = None,
+    dtype: Dtype = None,
+    batch: Batch = None,
+    seq: Seq = None,
+    axis: Axis = None,
+    seed: Seed = 0,
+    keyword: Keyword = "",
+    format_: TimelineFormatOption = "terminal",
+    perfetto: PerfettoOut = None,
+) -> None:
+    """One case in detail: launches, gaps and kernels of the reference, the fused function and NVTX ranges inside."""
+    from harness.timeline.injection.record import enable_if_free
+
+    enable_if_free()  # before anything calls NVTX
+    from harness.detail import overview_of, profile_case
+    from harness.device import open_device, parse_spec
+    from harness.device.spec import require
+    from harness.discovery import find_suites
+    from harness.results.explain import explain
+    from harness.selection import select
+
+    spec = parse_spec(device)
+    require(spec)
+    jobs = select(batch, seq, dtype, axis or (), seed=seed, keyword=keyword).jobs(find_suites([suite]))
+    if len(jobs) > 1:
+        print(f"{len(jobs)} cases match, this is the first; -k and --dtype choose another", file=sys.stderr)
+    detail = profile_case(jobs[0], open_device(spec))
+    if detail.timeline is None:
+        _console().print(explain(detail.result), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
+    _print_timeline(overview_of(detail), format_)
+    _write_perfetto(detail.timeline, perfetto)
+
+
+@app.command()
 def devices() -> None:
     """The devices that --device can name."""
     from rich.table import Table
@@ -124,8 +168,8 @@ def import_(
         ),
     ] = None,
     device: Annotated[int | None, typer.Option(metavar="N", help="Only what ran on this GPU.")] = None,
-    format_: Annotated[TimelineFormat, typer.Option("--format", help="How the tables are printed.")] = "terminal",
-    perfetto: Annotated[Path | None, typer.Option(metavar="OUT", help="Also write a trace for Perfetto.")] = None,
+    format_: TimelineFormatOption = "terminal",
+    perfetto: PerfettoOut = None,
 ) -> None:
     """Launches, busy and idle time, and gaps with their causes, of a profiler's trace."""
     from harness.timeline import load
@@ -134,11 +178,7 @@ def import_(
 
     timeline = load(file)
     _print_timeline(overview(figures(timeline, device), range_ or ()), format_)
-    if perfetto:
-        from harness.timeline.perfetto import write
-
-        write(timeline, perfetto)
-        print(f"Written: {perfetto}", file=sys.stderr)
+    _write_perfetto(timeline, perfetto)
 
 
 def main() -> None:
@@ -207,6 +247,15 @@ def _print_timeline(overview: Overview, format_: TimelineFormat) -> None:
         _console().print(rendering.renderable(overview))
     else:
         sys.stdout.write(rendering.render(overview))
+
+
+def _write_perfetto(timeline: Timeline, path: Path | None) -> None:
+    if path is None:
+        return
+    from harness.timeline.perfetto import write
+
+    write(timeline, path)
+    print(f"Written: {path}", file=sys.stderr)
 
 
 def _write(run: Run, folder: Path, console: Console) -> None:

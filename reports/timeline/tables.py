@@ -35,11 +35,12 @@ class Table:
 
 
 def heading(overview: Overview) -> str:
-    """What a reader must know of the source: file, format, devices, whether its times are measured or modelled."""
+    """What a reader must know of the source: file or case, format, devices, measured or modelled times."""
     source = overview.figures.timeline.source
     names = [f"{row['device']}: {row['name'] or 'unnamed'}" for row in overview.figures.devices.to_dict("records")]
     kinds = {"kineto": "torch.profiler", "nsys": "Nsight Systems", "vgpu": "vgpu", "nvtx": "NVTX"}
-    where = f"{source.path} ({kinds[source.kind]})" if source.path else kinds[source.kind]
+    what = source.path or ", ".join(source.details[name] for name in ("case", "dtype") if name in source.details)
+    where = f"{what} ({kinds[source.kind]})" if what else kinds[source.kind]
     return f"{where}, times {source.times}; device {', '.join(names) or 'none'}"
 
 

@@ -27,7 +27,7 @@ from harness.timeline.ranges import DOMAIN
 from harness.timeline.schema import Finding, Times, frame
 from harness.vgpu.clock import Clock
 
-__all__ = ["LIMIT", "Recording", "enable", "record", "record_if_free"]
+__all__ = ["LIMIT", "Recording", "enable", "enable_if_free", "record", "record_if_free"]
 
 LIMIT = 64 << 20  # bytes of buffers: some 500,000 ranges
 _PROBE = "fuseproof.probe"
@@ -42,6 +42,12 @@ class Recording:
     findings: tuple[Finding, ...] = ()
     pthreads: dict[int, int] = field(default_factory=dict)
     thread_names: dict[int, str] = field(default_factory=dict)
+
+
+def enable_if_free() -> None:
+    """Let NVTX find the library from now on, unless it is to find another tool's."""
+    if not other_tool():
+        enable()
 
 
 @contextmanager
