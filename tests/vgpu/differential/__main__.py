@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="number of the first program")
     parser.add_argument("--count", type=int, default=1200)
-    parser.add_argument("--together", type=int, default=6, help="programs in one kernel")
+    parser.add_argument("--together", type=int, default=10, help="programs in one kernel")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time; 0: in this one")
     parser.add_argument("--avx2", action="store_true", help="compile for a CPU without AVX-512")
     options = parser.parse_args()

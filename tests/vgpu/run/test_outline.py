@@ -42,7 +42,10 @@ def no_parser(monkeypatch):
     return start
 
 
-def run(module, threads=32, mode=Mode()):
+COUNTED = Mode()
+
+
+def run(module, threads=32, mode=COUNTED):
     out = np.full(32, 99, np.uint32)
     table.add(out.ctypes.data, out.nbytes, "out")
     try:
