@@ -76,14 +76,14 @@ _TABLES = (
     _TIMED,
     _TIMED,
 )
-_LAYOUT = Layout(_CATEGORIES, _ARGUMENTS, _TABLES)
+LAYOUT = Layout(_CATEGORIES, _ARGUMENTS, _TABLES)
 _FARTHEST = 1 << 61  # ns; a time beyond 70 years from its clock's zero is damaged, and differences would overflow
 _UNIX = 10**17  # ns; a clock that has run for more than three years counts from 1970
 
 
 def load(path: Path) -> Timeline:
     """The timeline in a .json or .json.gz file."""
-    events = read(path, _LAYOUT)
+    events = read(path, LAYOUT)
     if not events.known and not any(len(table[START]) for table in events.tables):
         raise FuseproofError(
             f"{path} is no trace of torch.profiler: none of its {events.events:,} events has a category of Kineto's"

@@ -7,7 +7,7 @@
 
 enum { CATEGORIES = 64, ARGUMENTS = 32, TABLES = 8, COLUMNS = 32, SLOTS = 48, DEPTH = 128 };
 enum { NAME, TS, DUR, PID, TID, CODE };
-static const int64_t UNKNOWN = -1;
+static const int64_t UNKNOWN = -1, LARGEST = (int64_t)1 << 62; /* twice as much still fits */
 static const int64_t OTHER_LIMIT = 1 << 22; /* one member of the document that is worth keeping */
 
 typedef struct {
@@ -117,9 +117,9 @@ static int decimal(text t, int scale, int64_t *result) {
     }
     if (p != end) return 0;
     for (scale += sign * exponent; scale > 0 && value; scale--)
-        if ((value *= 10) > INT64_MAX) return 0;
+        if ((value *= 10) > LARGEST) return 0;
     for (; scale < 0 && value; scale++) value /= 10;
-    if (value > INT64_MAX) return 0;
+    if (value > LARGEST) return 0;
     *result = negative ? -(int64_t)value : (int64_t)value;
     return 1;
 }

@@ -9,7 +9,8 @@ from rich.text import Text
 from harness.timeline.overview import Overview
 from reports.timeline import tables as made
 
-_LONGEST_NAME = 44
+_LINE = 140
+_SHORTEST_NAME = 24
 
 
 def renderable(overview: Overview) -> RenderableType:
@@ -23,12 +24,17 @@ def renderable(overview: Overview) -> RenderableType:
 
 def _table(table: made.Table) -> Table:
     shown = Table()
-    for index, heading in enumerate(table.headings):
+    widths = [max(map(len, column)) for column in zip(table.headings, *table.rows, strict=True)]
+    for index, (heading, width) in enumerate(zip(table.headings, widths, strict=True)):
         if index < table.left:
-            shown.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=_LONGEST_NAME)
+            shown.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=_room(widths, table.left))
         else:  # a name may be cut, a number never
-            longest = max(len(row[index]) for row in table.rows)
-            shown.add_column(heading, justify="right", no_wrap=True, min_width=max(longest, len(heading)))
+            shown.add_column(heading, justify="right", no_wrap=True, min_width=width)
     for row in table.rows:
         shown.add_row(*map(Text, row))
     return shown
+
+
+def _room(widths: list[int], left: int) -> int:
+    """What a line leaves for each name beside the figures and their borders."""
+    return max((_LINE - 1 - sum(width + 3 for width in widths[left:])) // left - 3, _SHORTEST_NAME)
