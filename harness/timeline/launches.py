@@ -80,9 +80,12 @@ def launched(timeline: Timeline, found: Launches) -> Pairs:
 
 
 def range_ends(timeline: Timeline) -> Ints:
-    """Ends of the ranges; one that was never closed lasts for ever."""
-    ends = timeline.ranges["end"].to_numpy()
-    return np.where(ends == UNKNOWN, np.iinfo(np.int64).max, ends)
+    """The last moment inside each range; one that was never closed lasts for ever.
+
+    A call that is entered when a range ends comes behind it: on the virtual clock nothing lies between the two.
+    """
+    start, end = timeline.ranges["start"].to_numpy(), timeline.ranges["end"].to_numpy()
+    return np.where(end == UNKNOWN, np.iinfo(np.int64).max, np.where(end > start, end - 1, end))
 
 
 def sorted_points(thread: Ints, time: Ints, row: Ints) -> Points:

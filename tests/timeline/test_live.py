@@ -7,6 +7,7 @@ import pytest
 
 from harness.errors import FuseproofError
 from harness.timeline.injection.record import Recording
+from harness.timeline.launches import launched, launches
 from harness.timeline.live import function_name, launches_compared, with_ranges, with_regions
 from harness.timeline.modelled import from_clock, mark
 from harness.timeline.ranges import Range
@@ -189,3 +190,13 @@ def test_regions_are_ranges_of_this_thread(clock):
         ["open", "fuseproof", 7, UNKNOWN],
     ]
     assert set(found["thread"]) == {threading.get_native_id()}
+
+
+def test_a_call_right_behind_a_range_is_not_in_it(clock):
+    region = Range("case", clock.host_ns)
+    clock.launch(0, "kernel", 5_000, **SHAPE, counters=COUNTED)
+    region.end = clock.host_ns
+    clock.copy(0, "H2D", 4096, call="cuMemcpyHtoDAsync_v2")
+    made = with_regions(from_clock(clock), [region])
+    assert made.calls["start"].iloc[1] == region.end
+    assert launched(made, launches(made)).operation.tolist() == [0]
