@@ -120,3 +120,12 @@ def test_under_another_tool_ranges_are_said_to_be_missing(profile):
     assert done.returncode == 0, done.stderr
     assert "NVTX ranges are not recorded: NVTX_INJECTION64_PATH gives them to /opt/nsys" in done.stdout
     assert "fp32-b1 reference" in done.stdout
+
+
+def test_a_trace_for_perfetto_is_written_when_asked_for(profile):
+    done = profile("relu", "-k", "fp32-b8", "--perfetto", "out.json")
+    assert done.returncode == 0, done.stderr
+    assert "Written: out.json" in done.stderr
+    names = [event.get("name", "") for event in json.loads((profile.folder / "out.json").read_text())["traceEvents"]]
+    assert any("doubled" in name for name in names)
+    assert any("fp32-b8 fused" in name for name in names)
