@@ -14,7 +14,7 @@ from harness.vgpu.driver.modules import Module
 from harness.vgpu.driver.reports import c_string
 from harness.vgpu.driver.state import driver
 from harness.vgpu.occupancy import occupancy
-from harness.vgpu.run.module import LoadedKernel
+from harness.vgpu.run.kernel import LoadedKernel
 
 
 @dataclass(eq=False)

@@ -24,6 +24,7 @@ from harness.vgpu.counters.record import Counters
 from harness.vgpu.jit.target import Target
 from harness.vgpu.run import module
 from harness.vgpu.run.allocations import table
+from harness.vgpu.run.kernel import LoadedKernel
 from harness.vgpu.run.mode import Mode
 
 HEADER = ".version 9.0\n.target sm_90a\n.address_size 64\n"
@@ -58,7 +59,7 @@ def aligned(count: int, type_: str | type | np.dtype = np.uint32, alignment: int
 
 
 def launch(
-    kernel: module.LoadedKernel,
+    kernel: LoadedKernel,
     arguments: Sequence[np.ndarray | int],
     *,
     grid: tuple[int, ...] = (1,),
@@ -77,7 +78,7 @@ def launch(
         return kernel.launch(*three, shared, bytes(parameters), mode)
 
 
-def load(text: str, target: Target | None = None) -> module.LoadedKernel:
+def load(text: str, target: Target | None = None) -> LoadedKernel:
     """The only kernel of a module; the version and target lines are added."""
     loaded = module.load(HEADER + text, "test.ptx", target=target)
     (kernel,) = loaded.kernels.values()

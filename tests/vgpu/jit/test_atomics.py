@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from harness.vgpu.jit.rules.memory import ATOMIC_TYPES, OPERATIONS
+from harness.vgpu.run.kernel import LoadedKernel
 from harness.vgpu.run.mode import Mode
-from harness.vgpu.run.module import LoadedKernel
 from tests.vgpu.jit import exact
 from tests.vgpu.jit.exact import DOUBLE, SINGLE
 from tests.vgpu.jit.models import signed

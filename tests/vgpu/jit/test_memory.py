@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from harness.vgpu.run.kernel import LoadedKernel
 from harness.vgpu.run.mode import Mode
-from harness.vgpu.run.module import LoadedKernel
 from tests.vgpu.jit.ptx_bench import aligned, launch, load
 
 THREADS, SLOTS = 80, 128  # two full warps and half of one; elements of a buffer

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.vgpu.jit.rules import RULES
-from harness.vgpu.run.module import LoadedKernel
+from harness.vgpu.run.kernel import LoadedKernel
 from tests.vgpu.jit.models import signed
 from tests.vgpu.jit.ptx_bench import aligned, launch, load
 

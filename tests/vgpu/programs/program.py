@@ -14,8 +14,9 @@ import numpy as np
 from harness.vgpu.jit import compile as jit
 from harness.vgpu.run import outline
 from harness.vgpu.run.allocations import table
+from harness.vgpu.run.kernel import LoadedKernel, Parameter
 from harness.vgpu.run.mode import Mode
-from harness.vgpu.run.module import LoadedKernel, LoadedModule, Parameter
+from harness.vgpu.run.module import LoadedModule
 
 ALIGNMENT = 256  # of what cudaMalloc returns
 

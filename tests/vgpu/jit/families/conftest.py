@@ -14,6 +14,7 @@ import pytest
 
 from harness.vgpu.run import module
 from harness.vgpu.run.allocations import table
+from harness.vgpu.run.kernel import LoadedKernel
 from harness.vgpu.run.mode import Mode
 
 HEADER = ".version 9.0\n.target sm_90a\n.address_size 64\n"
@@ -48,7 +49,7 @@ def _allocated(arrays: Sequence[np.ndarray]) -> Iterator[None]:
                 table.remove(array.ctypes.data)
 
 
-def launch(kernel: module.LoadedKernel, *arguments: np.ndarray | int, grid: int = 1, block: int = 32, shared: int = 0,
+def launch(kernel: LoadedKernel, *arguments: np.ndarray | int, grid: int = 1, block: int = 32, shared: int = 0,
            mode: Mode = CHECKED) -> None:  # fmt: skip
     """Launch with arrays (as pointers) and integers; arrays are device memory meanwhile."""
     parameters = bytearray(kernel.parameter_bytes)
@@ -60,7 +61,7 @@ def launch(kernel: module.LoadedKernel, *arguments: np.ndarray | int, grid: int 
         kernel.launch((grid, 1, 1), (block, 1, 1), shared, bytes(parameters), mode)
 
 
-def load(text: str) -> module.LoadedKernel:
+def load(text: str) -> LoadedKernel:
     """The only kernel of a module; a header is added where there is none."""
     (kernel,) = module.load(text if ".version" in text else HEADER + text, "test.ptx").kernels.values()
     return kernel

@@ -1,0 +1,50 @@
+"""Compiled kernels: from PTX to machine code at an address, by way of the cache."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+
+from harness.vgpu.jit import compile as jit
+from harness.vgpu.jit.frame import Site
+from harness.vgpu.jit.lowering import lower
+from harness.vgpu.jit.target import Target
+from harness.vgpu.run.outline import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A compiled kernel: everything of it that can be kept on disk. `symbols` are the variables that it names."""
+
+    object: bytes
+    frame_bytes: int
+    local_bytes: int
+    sites: tuple[Site, ...]
+    mix: tuple[dict[str, int], ...]
+    symbols: tuple[str, ...]
+    spins: bool
+    in_order: bool
+
+
+def compiled(program: Program, kernel: str, target: Target) -> tuple[Code, int]:
+    """The code of a kernel and its address in this process. Raises UnsupportedPtx."""
+    key = jit.cache_key(program.text, kernel, target=target)
+    kept = jit.stored(key)
+    code = pickle.loads(kept) if kept is not None else _compile(program, kernel, target, key)  # the user's own cache
+    return code, jit.link(key, code.object)
+
+
+def _compile(program: Program, kernel: str, target: Target, key: str) -> Code:
+    lowered = lower(program.whole, program.whole.functions[kernel], target)
+    code = Code(
+        object=jit.object_code(lowered.ir, target),
+        frame_bytes=lowered.frame_bytes,
+        local_bytes=lowered.local_bytes,
+        sites=lowered.sites,
+        mix=lowered.mix,
+        symbols=tuple(lowered.frame.symbols),
+        spins=lowered.spins,
+        in_order=lowered.in_order,
+    )
+    jit.store(key, pickle.dumps(code))
+    return code
