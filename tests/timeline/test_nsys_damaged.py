@@ -27,6 +27,17 @@ def refused(path):
     return message
 
 
+def loads(path):
+    """Whether the file loads, into whole frames; if not, one sentence says why."""
+    try:
+        timeline = nsys.load(path)
+    except FuseproofError:
+        refused(path)
+        return False
+    assert all(list(getattr(timeline, name)) == list(table) for name, table in FRAMES.items())
+    return True
+
+
 def long_story(kernels=2000):
     told = story()
     for index in range(kernels):
@@ -201,13 +212,7 @@ def test_no_damage_ends_in_a_traceback(tmp_path):
     for index in range(FUZZED):
         path = tmp_path / f"{index % 50}.sqlite"
         path.write_bytes(DAMAGES[index % len(DAMAGES)](contents[index % len(contents)], random))
-        try:
-            timeline = nsys.load(path)
-        except FuseproofError as error:
-            assert str(path) in str(error)
-        else:
-            loaded += 1
-            assert all(list(getattr(timeline, name)) == list(table) for name, table in FRAMES.items())
+        loaded += loads(path)
     assert 0 < loaded < FUZZED
 
 
@@ -227,7 +232,4 @@ def test_no_value_of_any_type_ends_in_a_traceback(tmp_path):
                 )
         path = tmp_path / f"{index % 10}.sqlite"
         path.unlink(missing_ok=True)
-        try:
-            nsys.load(odd.write(path, random.choice(list(SCHEMAS)), page_size=512))
-        except FuseproofError as error:
-            assert str(path) in str(error)
+        loads(odd.write(path, random.choice(list(SCHEMAS)), page_size=512))
