@@ -84,10 +84,16 @@ def overview(found: Figures, names: Sequence[str] = ()) -> Overview:
     )
 
 
-def _labels(ranges: pd.DataFrame) -> list[str]:
-    """domain:name, or the name alone in the default domain."""
+# torch.autograd.profiler.emit_nvtx numbers every range: "aten::mm, seq = 3, op_id = 17"
+_NUMBERS = r", (?:seq|op_id) = \d+"
+
+
+def _labels(ranges: pd.DataFrame) -> pd.Series:
+    """domain:name, or the name alone in the default domain; without the numbers that make each range another."""
+    names = ranges["name"].cat.categories
+    short = dict(zip(names, names.str.replace(_NUMBERS, "", regex=True), strict=True))
     pairs = zip(ranges["domain"].tolist(), ranges["name"].tolist(), strict=True)
-    return [f"{domain}:{name}" if domain else name for domain, name in pairs]
+    return pd.Series([f"{domain}:{short[name]}" if domain else short[name] for domain, name in pairs], dtype=object)
 
 
 def _chosen(labelled: pd.DataFrame, name: str) -> pd.DataFrame:
