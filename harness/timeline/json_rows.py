@@ -20,7 +20,7 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 Matrix: TypeAlias = npt.NDArray[np.uint8]
 _Unsigned: TypeAlias = npt.NDArray[np.uint64]
 
-_BLOCK = 1 << 14  # rows
+_BLOCK = 16384
 _GROUP = 10_000  # four digits at once
 
 
@@ -32,7 +32,7 @@ class Number:
 
     def matrix(self, block: slice) -> Matrix:
         values = self.values[block]
-        return np.hstack([_signs(values), _digits(_magnitude(values))])
+        return _joined([*_signs(values), _digits(_magnitude(values))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,7 @@ class Microseconds:
     def matrix(self, block: slice) -> Matrix:
         values = self.nanoseconds[block]
         whole, rest = np.divmod(_magnitude(values), 1000)
-        decimals = _table(_FULL)[rest][:, 1:]
-        return np.hstack([_signs(values), _digits(whole), np.full((len(values), 1), ord("."), np.uint8), decimals])
+        return _joined([*_signs(values), _digits(whole), _table(_DECIMALS[rest])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,11 @@ def rows(pieces: Sequence[Piece], count: int) -> Iterator[bytes]:
 
 
 def _matrix(pieces: Sequence[Piece], block: slice, count: int) -> Matrix:
-    return np.hstack([_constant(piece, count) if isinstance(piece, bytes) else piece.matrix(block) for piece in pieces])
+    return _joined([_constant(piece, count) if isinstance(piece, bytes) else piece.matrix(block) for piece in pieces])
+
+
+def _joined(parts: list[Matrix]) -> Matrix:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _constant(text: bytes, count: int) -> Matrix:
@@ -109,10 +112,10 @@ def _digits(values: _Unsigned) -> Matrix:
     return _table(written)
 
 
-def _signs(values: Ints) -> Matrix:
+def _signs(values: Ints) -> list[Matrix]:
     if values.min(initial=0) >= 0:
-        return np.zeros((len(values), 0), np.uint8)
-    return np.where(values < 0, ord("-"), 0).astype(np.uint8)[:, np.newaxis]
+        return []
+    return [np.where(values < 0, ord("-"), 0).astype(np.uint8)[:, np.newaxis]]
 
 
 def _table(groups: npt.NDArray[np.uint32]) -> Matrix:
@@ -126,5 +129,6 @@ def _four(form: str) -> npt.NDArray[np.uint32]:
 
 
 _FULL = _four("04")  # digits behind others
+_DECIMALS = np.frombuffer(b"".join(b".%03d" % number for number in range(1000)), np.uint32)
 _FIRST_OF_ALL = _four("4")  # the last group: a zero is written
 _FIRST = np.where(np.arange(_GROUP) > 0, _FIRST_OF_ALL, 0).astype(np.uint32)  # the first digits, or none
