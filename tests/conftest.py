@@ -8,6 +8,21 @@ import torch
 from harness.device import Device, opened
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-variants",
+        action="store_true",
+        help="tests/vgpu/programs: compile each CUDA program in each of its variants (architectures, -O0, -G), not in one",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    which = (
+        "in all variants" if config.getoption("all_variants") else "in one variant each; --all-variants runs the rest"
+    )
+    return f"CUDA programs of tests/vgpu/programs: {which}"
+
+
 class _NoContext:
     def synchronize(self) -> None:
         pass

@@ -5,6 +5,7 @@ A test asks for its program by the decorator `compiled` of build.py and gets it,
 
 import sys
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -17,6 +18,32 @@ from tests.vgpu.programs.build import Build, Builds  # noqa: E402
 from tests.vgpu.programs.program import Program  # noqa: E402
 
 
+def pytest_collection_modifyitems(config, items):
+    """Each program in one variant, another for each program; all of them with --all-variants."""
+    if config.getoption("all_variants"):
+        return
+    programs = [(item, build) for item in items if (build := _build(item))]
+    variants: dict[Path, dict[object, set[str]]] = {}  # of each source, by the tests that run it
+    for item, build in programs:
+        variants.setdefault(build.source, {}).setdefault(item.function, set()).add(build.name)
+    chosen = {source: _one_of(set.intersection(*tests.values()), source) for source, tests in variants.items()}
+    left = {item for item, build in programs if chosen[build.source] != build.name}
+    if left:
+        config.hook.pytest_deselected(items=[item for item in items if item in left])
+        items[:] = [item for item in items if item not in left]
+
+
+def _one_of(names, source):
+    assert names, f"the tests of {source} have no variant in common"
+    return sorted(names)[crc32(source.stem.encode()) % len(names)]
+
+
+def _build(item):
+    parameters = getattr(item, "callspec", None)
+    found = parameters and parameters.params.get("program")
+    return found if isinstance(found, Build) else None
+
+
 @pytest.fixture(scope="session")
 def builds(request):
     """The compilations of this session, in the order of the tests."""
@@ -24,9 +51,8 @@ def builds(request):
         find_nvcc()
     except CompileError as missing:
         pytest.skip(str(missing))
-    parameters = [getattr(item, "callspec", None) for item in request.session.items]
-    wanted = [found for p in parameters if p and isinstance(found := p.params.get("program"), Build)]
-    with Builds(dict.fromkeys(wanted)) as running:
+    wanted = [_build(item) for item in request.session.items]
+    with Builds(dict.fromkeys(build for build in wanted if build)) as running:
         yield running
 
 
