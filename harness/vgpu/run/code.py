@@ -26,9 +26,12 @@ class Code:
     in_order: bool
 
 
+_KEPT_AS = f"{Code.__module__}.{Code.__qualname__} {Code.__annotations__}"  # what a pickle of it depends on
+
+
 def compiled(program: Program, kernel: str, target: Target) -> tuple[Code, int]:
     """The code of a kernel and its address in this process. Raises UnsupportedPtx."""
-    key = jit.cache_key(program.text, kernel, target=target)
+    key = jit.cache_key(program.text, kernel, _KEPT_AS, target=target)
     kept = jit.stored(key)
     code = pickle.loads(kept) if kept is not None else _compile(program, kernel, target, key)  # the user's own cache
     return code, jit.link(key, code.object)
