@@ -91,11 +91,11 @@ def _header(path: Path) -> _Header:
         size = path.stat().st_size
     except OSError as error:
         raise FuseproofError(f"{path} cannot be read: {error.strerror or error}") from error
-    if path.suffix in _REPORTS:
-        raise FuseproofError(f"{path} is a report of Nsight Systems, whose format is not public: {EXPORT} {path}")
     if not size:
         raise FuseproofError(f"{path} is empty: export the report again with {EXPORT}")
     if not start.startswith(_MAGIC):
+        if path.suffix in _REPORTS:
+            raise FuseproofError(f"{path} is a report of Nsight Systems, whose format is not public: {EXPORT} {path}")
         if _MAGIC.startswith(start):
             raise FuseproofError(f"{path} is cut off after {size} bytes: export the report again with {EXPORT}")
         known = (text for magic, text in _FOREIGN if start.lstrip().startswith(magic))
