@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.errors import FuseproofError
-from harness.timeline.sqlite_columns import UNREADABLE, Tables
+from harness.timeline.sqlite_columns import UNREADABLE, Tables, one_line
 
 EXPORT = "nsys export --type sqlite"
 
@@ -52,7 +52,7 @@ def opened(path: Path) -> Iterator[Tables]:
     try:
         connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro{immutable}", uri=True)
     except sqlite3.Error as error:
-        raise FuseproofError(f"{path} cannot be opened: {error}") from error
+        raise FuseproofError(f"{path} cannot be opened: {one_line(str(error))}") from error
     with closing(connection):
         connection.text_factory = _text
         tables = Tables(path, connection, {}, cut_off)
@@ -131,7 +131,7 @@ def _unreadable(path: Path, header: _Header, error: Exception) -> FuseproofError
             f"{path} is cut off: {header.size:,} of {header.expected:,} bytes are there, and no table can be read; "
             f"export the report again with {EXPORT}"
         )
-    return FuseproofError(f"{path} is damaged ({error}): export the report again with {EXPORT}")
+    return FuseproofError(f"{path} is damaged ({one_line(str(error))}): export the report again with {EXPORT}")
 
 
 def _foreign(path: Path, header: _Header, tables: list[str]) -> FuseproofError:
@@ -140,5 +140,9 @@ def _foreign(path: Path, header: _Header, tables: list[str]) -> FuseproofError:
             f"{path} has no tables, and the write-ahead log {path.name}-wal that may hold them is missing: "
             "copy it beside the file"
         )
-    holds = f"it holds {', '.join(tables[:5])}{', …' if len(tables) > 5 else ''}" if tables else "it has no tables"
+    holds = (
+        f"it holds {one_line(', '.join(tables[:5]))}{', …' if len(tables) > 5 else ''}"
+        if tables
+        else "it has no tables"
+    )
     return FuseproofError(f"{path} is a SQLite database, but no export of Nsight Systems: {holds}")

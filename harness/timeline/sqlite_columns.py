@@ -116,10 +116,15 @@ class Tables:
     def _break(self, table: str, rows: int, error: Exception) -> None:
         if not self.cut_off:
             raise FuseproofError(
-                f"{self.path} is damaged: table {table} cannot be read behind {rows:,} rows ({error}); "
+                f"{self.path} is damaged: table {table} cannot be read behind {rows:,} rows ({one_line(str(error))}); "
                 "export the report again: nsys export --type sqlite"
             ) from error
         self.broken[table] = max(self.broken.get(table, 0), rows)
+
+
+def one_line(text: str) -> str:
+    """Text of a damaged file, as a message can hold it."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _ascending(row_ids: Integers, first: int) -> bool:
