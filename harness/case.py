@@ -1,6 +1,6 @@
 """One case of a suite: its axes as attributes, and seeded generators of its inputs.
 
-In: suite, axes, seed. Out: tensors that depend on nothing else but the number of the generator's call, so that any
+In: suite, axes, seed (`family` names what replaces some of them: `harness.equality.families`). Out: tensors that depend on nothing else but the number of the generator's call, so that any
 machine and any device gets the same inputs: they are made in FP32 on the CPU, rounded to the case's dtype, then moved.
 No generator makes neutral values: a bias of zeros or a scale of ones would hide a kernel that ignores it.
 """
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class Case:
     """`case.batch`, `case.seq`, any other axis, `case.dtype` (a torch dtype), `case.tokens` (batch x seq)."""
 
-    def __init__(self, suite: str, axes: Mapping[str, AxisValue], seed: int = 0) -> None:
+    def __init__(self, suite: str, axes: Mapping[str, AxisValue], seed: int = 0, family: str = "") -> None:
         self.suite = suite
         self.axes: Axes = dict(axes)
         self.seed = seed
+        self.family = family
         self.id = case_id(axes)
         self._device: Any = "cpu"
         self._calls = 0
@@ -37,7 +38,12 @@ class Case:
         raise AttributeError(f"case {self.__dict__.get('id')} has no axis {name!r}: it has {', '.join(axes)}")
 
     def __repr__(self) -> str:
-        return f"{self.suite}[{self.id}]"
+        return f"{self.suite}[{self.name}]"
+
+    @property
+    def name(self) -> str:
+        """The id, with the family of the inputs: "fp16-b8-s128-near-overflow"."""
+        return f"{self.id}-{self.family}" if self.family else self.id
 
     @property
     def scalar(self) -> Scalar:

@@ -43,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("axis", "values of any other axis", metavar="NAME=LIST", action="append", default=[])
     add("seed", "of the inputs (default: 0)", type=int, default=0)
     add("quick", "only the first value of every axis, all dtypes", action="store_true")
+    add("family", "families of inputs: few (default), all, none, or the name of one", metavar="NAME", default="few")
     add("benchmark", "also launches, times and gaps, as tables at the end", action="store_true")
 
 
@@ -55,7 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if _option(config, "device"):
             require(parse_spec(_option(config, "device")))
         texts = [_option(config, name) for name in ("batch", "seq", "dtype", "axis")]
-        config.stash[_SELECTION] = select(*texts, seed=_option(config, "seed"), quick=_option(config, "quick"))
+        config.stash[_SELECTION] = select(*texts, seed=_option(config, "seed"), quick=_option(config, "quick"),
+                                          family=_family(config))  # fmt: skip
     except FuseproofError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Results(), "fuseproof-results")
@@ -148,6 +150,12 @@ class Results:
 
         results = [result_from_plain(outcome["result"]) for outcome in self.outcomes]
         return replace(run_from_plain(self.outcomes[0]["run"]), results=tuple(sorted(results, key=_order)))
+
+
+def _family(config: pytest.Config) -> str:
+    """Few families unless another number is asked for, or times are: those are of the suites' own inputs."""
+    plain = _option(config, "benchmark") or _option(config, "quick")
+    return "none" if plain and _option(config, "family") == "few" else _option(config, "family")
 
 
 def _option(config: pytest.Config, name: str) -> Any:

@@ -54,7 +54,7 @@ def run_case(suite: Suite, case: Case, device: Device, *, profiles: bool) -> Cas
     reference = fused = None
     try:
         verdict = check(suite, case, device)
-        if verdict.passed and (profiles or _countable(suite, device)):
+        if verdict.passed and not case.family and (profiles or _countable(suite, device)):
             inputs = suite.inputs(case, device.torch)
             counted = _profile(suite.fused, inputs, f"{case!r} fused", device)
             verdict = _with_launches(verdict, suite, case, counted.launches)
@@ -66,13 +66,14 @@ def run_case(suite: Suite, case: Case, device: Device, *, profiles: bool) -> Cas
         verdict = failure(f"{type(error).__name__}: {error}")
     return CaseResult(
         suite=suite.name,
-        case=case.id,
+        case=case.name,
         axes=case.axes,
         dtype=case.scalar.name,
         seed=case.seed,
         verdict=verdict,
         reference=reference,
         fused=fused,
+        family=case.family,
     )
 
 

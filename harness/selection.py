@@ -1,6 +1,6 @@
 """Which cases of the suites at hand: the options that the command line and pytest share.
 
-In: the texts of --batch, --seq, --dtype, --axis, --seed, --quick and -k. Out: the jobs, in the order of suites
+In: the texts of --batch, --seq, --dtype, --axis, --seed, --quick, --family and -k. Out: the jobs, in the order of suites
 and sweeps.
 """
 
@@ -13,23 +13,40 @@ from harness.case import Case
 from harness.errors import FuseproofError
 from harness.run import Job
 from harness.suite import Suite
-from harness.sweep import AxisValue, axis_values, parse_values
+from harness.sweep import AxisValue, Sweep, axis_values, parse_values
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`axes` replaces the values of a sweep's axes; `keyword` keeps the cases whose id contains it."""
+    """`axes` replaces the values of a sweep's axes; `keyword` keeps the cases whose id contains it.
+
+    `family`: "none" is the suites' own inputs, "few" these and each family of inputs once for a dtype, "all" these,
+    the suites' edges, and each family at each of them; any other is the name of one family, and only that.
+    """
 
     axes: dict[str, tuple[AxisValue, ...]] = field(default_factory=dict)
     seed: int = 0
     quick: bool = False
     keyword: str = ""
+    family: str = "none"
 
     def cases(self, suite: Suite) -> list[Case]:
         """The cases of one suite."""
-        sweep = suite.sweep.quick() if self.quick else suite.sweep
-        cases = replace(suite, sweep=sweep).cases(self.axes, self.seed)
+        own = suite.sweep.quick() if self.quick else suite.sweep
+        edges = suite.edges or suite.sweep.quick()
+        if self.family == "none":
+            cases = self._of(suite, own)
+        elif self.family == "few":
+            cases = self._of(suite, own) + self._of(suite, edges.quick(), suite.family_names())
+        elif self.family == "all":
+            cases = self._of(suite, own + edges) + self._of(suite, edges, suite.family_names())
+        else:
+            cases = self._of(suite, edges, (self.family,) if _declares(suite, self.family) else ())
         return [case for case in cases if self.keyword in repr(case)]
+
+    def _of(self, suite: Suite, sweep: Sweep, families: Sequence[str] = ("",)) -> list[Case]:
+        cases = replace(suite, sweep=sweep).cases(self.axes, self.seed)
+        return [Case(case.suite, case.axes, case.seed, family) for case in cases for family in families]
 
     def jobs(self, suites: Sequence[Suite]) -> list[Job]:
         """The cases of all suites; an error where nothing is left to run."""
@@ -53,6 +70,7 @@ def select(
     seed: int = 0,
     quick: bool = False,
     keyword: str = "",
+    family: str = "none",
 ) -> Selection:
     """From the options' texts: comma lists, and NAME=VALUES for further axes."""
     texts = {name: text for name, text in (("batch", batch), ("seq", seq), ("dtype", dtype)) if text}
@@ -62,4 +80,14 @@ def select(
             raise FuseproofError(f"--axis takes NAME=VALUES, such as hidden=768,1021, not {text!r}")
         texts[name.strip()] = values
     axes = {name: axis_values(name, parse_values(text)) for name, text in texts.items()}
-    return Selection(axes, seed, quick, keyword)
+    if family not in ("none", "few", "all"):
+        from harness.equality.families import named
+
+        named(family)
+    return Selection(axes, seed, quick, keyword, family)
+
+
+def _declares(suite: Suite, family: str) -> bool:
+    """Whether any argument, or the one that is named, takes this family."""
+    own, _, argument = family.partition(":")
+    return any(own in names for name, names in suite.families.items() if argument in ("", name))

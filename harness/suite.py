@@ -12,11 +12,12 @@ its name and pytest collects as one test a case: `bias_gelu[fp16-b8-s128]`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.case import Case
+from harness.equality.rules import Rule
 from harness.errors import FuseproofError
 from harness.sweep import AxisValue, Sweep
 
@@ -51,6 +52,9 @@ class Suite:
     nondeterministic: str
     path: Path
     line: int
+    families: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    edges: Sweep | None = None
+    rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def cases(self, overrides: Mapping[str, Sequence[AxisValue]] | None = None, seed: int = 0) -> list[Case]:
         """The cases of the sweep, with the values of `overrides` on the axes that it names."""
@@ -60,7 +64,19 @@ class Suite:
         """The inputs of one case, the same at every call."""
         case.start(device)
         made = self.make_inputs(case)
-        return made if isinstance(made, tuple) else (made,)
+        inputs = made if isinstance(made, tuple) else (made,)
+        if not case.family:
+            return inputs
+        from harness.equality.families import apply
+        from harness.equality.tensors import argument_names
+
+        return apply(case.family, inputs, argument_names(self.reference), self.families, case)
+
+    def family_names(self) -> tuple[str, ...]:
+        """The families of inputs that this suite declares, as a case takes them."""
+        from harness.equality.families import expanded
+
+        return expanded(self.families)
 
     def expected_launches(self, case: Case) -> int | None:
         """How many kernels the fused function must launch; None where the suite does not say."""
@@ -80,6 +96,9 @@ def suite(
     reduction: int | Callable[[Case], int] = 1,
     tolerance: Tolerance = STANDARD,
     nondeterministic: str = "",
+    families: Mapping[str, Sequence[str]] | None = None,
+    edges: Sweep | None = None,
+    rules: Mapping[str, Rule] | None = None,
 ) -> Callable[[Callable[[Case], Any]], Suite]:
     """Turn a function that makes the inputs of one case into a suite.
 
@@ -87,6 +106,10 @@ def suite(
     the fused function must put on the GPU (a number, or a function of the case). `reduction` is the length of the
     longest sum behind an output element. `tolerance` states an exception with its reason; `nondeterministic` states
     why two runs may differ in their bits.
+
+    `families` names, for each argument of the reference, the families of inputs (`harness.equality.families`) that it
+    must hold for; `edges` are further sizes, at which they are tried, the first ones by default. `rules` names, for
+    outputs that are whole numbers ("output[1]"), a rule of `harness.equality.rules` other than the dtype's own.
     """
 
     def decorate(make_inputs: Callable[[Case], Any]) -> Suite:
@@ -103,6 +126,9 @@ def suite(
             nondeterministic=nondeterministic,
             path=Path(code.co_filename),
             line=code.co_firstlineno,
+            families=families or {},
+            edges=edges,
+            rules=rules or {},
         )
 
     return decorate

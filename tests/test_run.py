@@ -1,5 +1,6 @@
 """Running cases: one failure leaves the others, launches are held against what the suite says."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -83,7 +84,7 @@ def test_on_the_vgpu_launches_are_counted_without_asking_for_times(plain_device,
 def test_a_second_run_goes_through_blocks_and_warps_the_other_way(plain_device):
     device = replace(plain_device, vgpu=_Modes())
     run_jobs(jobs_of()[:1], device, profiles=False)
-    assert [(mode.checked, mode.reverse) for mode in device.vgpu.used] == [(True, False), (True, True)]
+    assert [(mode.checked, mode.reverse) for mode in device.vgpu.used[:2]] == [(True, False), (True, True)]
 
 
 class _Modes:
@@ -93,7 +94,8 @@ class _Modes:
         self.used = []
 
     def using(self, mode):
-        from contextlib import nullcontext
-
         self.used.append(mode)
+        return nullcontext()
+
+    def poisoning(self, byte):
         return nullcontext()

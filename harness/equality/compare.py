@@ -7,93 +7,89 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from harness.dtypes import Scalar, scalar_of
 from harness.equality import measure, policy
+from harness.equality.integers import compare_integers
+from harness.equality.patterns import hints
+from harness.equality.rules import default_rule
 from harness.equality.tensors import outputs_of
-from harness.results.record import Mismatch, Verdict
+from harness.equality.terms import Terms
+from harness.equality.verdicts import failure, first_true, mismatch
+from harness.results.record import Verdict
 
-UNKNOWN = float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a comparison depends on besides the outputs. `inputs` serve to see that a copy of one would fail."""
-
-    factor: float = 2.0
-    reduction: int = 1
-    inputs: Sequence[torch.Tensor] = ()
+__all__ = ["Terms", "compare", "failure"]
 
 
-def compare(fused: Any, naive: Any, oracle: Any, terms: Terms) -> Verdict:
-    """The verdict over all outputs."""
+def compare(fused: Any, naive: Any, oracle: Any, terms: Terms, shaken: Any = None) -> Verdict:
+    """The verdict over all outputs. `shaken`: the oracle's outputs for inputs that rounding has moved; their distance
+    from the oracle's is what these inputs make of any rounding, and is allowed on top.
+    """
     expected = outputs_of(naive, "the reference")
     got = outputs_of(fused, "the fused function")
     exact = outputs_of(oracle, "the reference in FP64")
+    moved = outputs_of(shaken, "the reference in FP64") if shaken is not None else [("", None)] * len(exact)
     if [name for name, _ in got] != [name for name, _ in expected]:
         return failure(f"the reference returns {len(expected)} tensors, the fused function {len(got)}")
     verdicts = [
-        _compare_output(name, output, reference, oracle.to(output.device), terms)
-        for (name, output), (_, reference), (_, oracle) in zip(got, expected, exact, strict=True)
+        _compare_output(name, output, reference, oracle.to(output.device), terms, other)
+        for (name, output), (_, reference), (_, oracle), (_, other) in zip(got, expected, exact, moved, strict=True)
     ]
     return next((verdict for verdict in verdicts if not verdict.passed), max(verdicts, key=_share_used))
 
 
-def failure(reason: str, first: Mismatch | None = None, mismatches: int = 0) -> Verdict:
-    """A verdict from something else than a distance: the figures are unknown."""
-    return Verdict(False, reason, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, mismatches, first)
-
-
 def _share_used(verdict: Verdict) -> float:
     """How much of the allowed error an output that passed has used."""
-    return verdict.error / verdict.allowed if verdict.allowed else 0.0
+    return 0.0 if math.isnan(verdict.used) else verdict.used
 
 
-def _compare_output(name: str, got: torch.Tensor, naive: torch.Tensor, oracle: torch.Tensor, terms: Terms) -> Verdict:
+def _compare_output(
+    name: str,
+    got: torch.Tensor,
+    naive: torch.Tensor,
+    oracle: torch.Tensor,
+    terms: Terms,
+    shaken: torch.Tensor | None,
+) -> Verdict:
     if got.shape != naive.shape:
         return failure(f"{name} has shape {list(got.shape)}, the reference's {list(naive.shape)}")
     if got.dtype != naive.dtype:
         return failure(f"{name} is {got.dtype}, the reference's {naive.dtype}")
     scalar = scalar_of(got.dtype)
     if scalar is None:
-        return _compare_exactly(name, got, naive)
-    return _compare_floating(name, got, naive, oracle.double(), scalar, terms)
-
-
-def _compare_exactly(name: str, got: torch.Tensor, naive: torch.Tensor) -> Verdict:
-    """Integers and booleans: equal or not."""
-    wrong = got != naive
-    count = int(wrong.sum())
-    if not count:
-        return Verdict(True, "", 0.0, 0.0, 0.0, 0.0, 0.0, 0, None)
-    error = (got.double() - naive.double()).abs().max().item()
-    first = _mismatch(name, _first(wrong), got, naive, naive)
-    return Verdict(False, f"{name} differs in {count} of {got.numel()} elements", error, UNKNOWN, UNKNOWN, error, 0.0,
-                   count, first)  # fmt: skip
+        return compare_integers(name, got, naive, oracle, terms.rules.get(name, default_rule(got.dtype)), terms)
+    return _compare_floating(name, got, naive, oracle.double(), scalar, terms, shaken)
 
 
 def _compare_floating(
-    name: str, got: torch.Tensor, naive: torch.Tensor, oracle: torch.Tensor, scalar: Scalar, terms: Terms
+    name: str,
+    got: torch.Tensor,
+    naive: torch.Tensor,
+    oracle: torch.Tensor,
+    scalar: Scalar,
+    terms: Terms,
+    shaken: torch.Tensor | None,
 ) -> Verdict:
     found = measure.differences(got, oracle)
     size = measure.magnitude(oracle)
     floor = policy.floors(scalar, terms.reduction, size)
-    naive_errors = measure.errors(measure.differences(naive, oracle), oracle, scalar.tiny)
-    limit = policy.allowed(terms.factor, naive_errors, floor)
+    limit = policy.allowed(terms.factor, _errors(naive, oracle, scalar), floor)
+    if shaken is not None:
+        limit = policy.allowed(terms.factor, _errors(shaken.to(got.device), oracle, scalar), limit)
     errors = measure.errors(found, oracle, scalar.tiny)
 
-    pattern = _wrong_pattern(got, naive, oracle)
+    pattern = _wrong_pattern(got, naive, oracle, policy.relative_floor(scalar, terms.reduction))
     wrong = pattern | (found > limit.largest)
     count = int(wrong.sum())
     largest = math.inf if pattern.any() else errors.largest
     reason = _reason(name, got, pattern, policy.excess(errors, limit))
-    if not reason:
+    if not reason and terms.impostors:
         reason = _impostor(got, oracle, size, limit.norm, floor.norm, terms.inputs)
-    return Verdict(
+    verdict = Verdict(
         passed=not reason,
         reason=reason,
         max_abs=largest,
@@ -102,14 +98,33 @@ def _compare_floating(
         error=largest,
         allowed=limit.largest,
         mismatches=count,
-        first=_mismatch(name, _first(wrong) if count else _worst(found), got, naive, oracle) if reason else None,
+        first=None,
+        used=math.inf if pattern.any() else policy.used(errors, limit),
     )
+    if verdict.passed:
+        return verdict
+    at = first_true(wrong) if count else int(found.reshape(-1).argmax())
+    shown = wrong if count else found > 0.5 * errors.largest
+    first = mismatch(name, at, got, naive, oracle) if got.numel() else None
+    return replace(verdict, first=first, hints=hints(got, oracle, shown, terms.inputs))
 
 
-def _wrong_pattern(got: torch.Tensor, naive: torch.Tensor, oracle: torch.Tensor) -> torch.Tensor:
-    """Where NaN, +inf, -inf and finite numbers stand neither as in the oracle, rounded, nor as in the reference."""
+def _errors(output: torch.Tensor, oracle: torch.Tensor, scalar: Scalar) -> policy.Errors:
+    return measure.errors(measure.differences(output, oracle), oracle, scalar.tiny)
+
+
+def _wrong_pattern(got: torch.Tensor, naive: torch.Tensor, oracle: torch.Tensor, relative: float) -> torch.Tensor:
+    """Where NaN, +inf, -inf and finite numbers stand neither as in the oracle, rounded, nor as in the reference.
+
+    Within the relative floor of the largest number of the dtype, rounding decides between that number and infinity.
+    """
     kind = _kind(got)
-    return (kind != _kind(oracle.to(got.dtype))) & (kind != _kind(naive))
+    wrong = (kind != _kind(oracle.to(got.dtype))) & (kind != _kind(naive))
+    if not wrong.any():
+        return wrong
+    largest = torch.finfo(got.dtype).max
+    edge = ((oracle.abs() - largest).abs() <= 2 * relative * largest) & ~got.isnan() & (got.sign() == oracle.sign())
+    return wrong & ~edge
 
 
 def _kind(tensor: torch.Tensor) -> torch.Tensor:
@@ -154,21 +169,3 @@ def _impostor(
             if floor < distance <= allowed:
                 return "a copy of an input would pass: the inputs, or the reference in this dtype, are no test"
     return ""
-
-
-def _first(wrong: torch.Tensor) -> int:
-    return int(wrong.reshape(-1).to(torch.uint8).argmax())
-
-
-def _worst(differences: torch.Tensor) -> int:
-    return int(differences.reshape(-1).argmax())
-
-
-def _mismatch(name: str, flat: int, got: torch.Tensor, naive: torch.Tensor, oracle: torch.Tensor) -> Mismatch:
-    index = []
-    rest = flat
-    for size in reversed(got.shape):
-        rest, position = divmod(rest, size)
-        index.append(position)
-    at = tuple(reversed(index))
-    return Mismatch(name, at, float(naive[at]), float(got[at]), float(oracle[at]))

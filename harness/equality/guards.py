@@ -1,25 +1,24 @@
 """Guards around a call of a fused function: nothing may look right by luck.
 
-In: a function and its inputs. Out: its outputs, or a `GuardError` that says what it did: changed an input, left part of
-an output unwritten (it holds poison), returned other bits at a second run.
+In: a function and its inputs. Out: its outputs, or a `GuardError` that says what it did: changed an input, wrote beside
+a buffer, left part of an output unwritten (it holds poison), returned other bits at a second run, or the same ones for
+other inputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.equality.tensors import map_tensors, outputs_of, same_bits, tensors_in
+from harness.equality.poison import Pattern, PoisonedEmpties, poison, unwritten
+from harness.equality.redzones import RedZones, ZonedEmpties
+from harness.equality.tensors import map_tensors, outputs_of, same_bits, tensors_in, tensors_of_call
 from harness.errors import FuseproofError
 
-_EMPTY = frozenset(
-    f"aten::{name}"
-    for name in ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")
-)
-_POISON_BYTE = 0xA5  # integers become large and odd, not 0; floats become NaN, which every later operation keeps
+__all__ = ["Call", "GuardError", "changed_inputs", "guarded_call", "poison", "repeated_call", "unwritten"]
 
 
 class GuardError(FuseproofError):
@@ -30,64 +29,101 @@ class GuardError(FuseproofError):
         self.output, self.index, self.got = output, index, got
 
 
-class PoisonedEmpties(TorchDispatchMode):
-    """While active, memory that torch hands out uninitialised is full of poison instead of what was there before."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is called: a function with inputs, a name for messages, its arguments' names; `zones` around the inputs."""
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        if func._schema.name in _EMPTY:
-            poison(made)
-        return made
+    function: Callable[..., Any]
+    inputs: tuple[Any, ...]
+    name: str
+    arguments: Sequence[str] = ()
+    zones: RedZones | None = None
+
+    def between_zones(self) -> Call:
+        """The same call, with inputs that lie between red zones; at each run its allocations will, too."""
+        zones = RedZones()
+        names = iter([name for name, _ in self.tensors()])
+
+        def placed(tensor: torch.Tensor) -> torch.Tensor:
+            name = next(names)
+            return zones.copy(tensor, name) if tensor.numel() and not tensor.is_complex() else tensor
+
+        return replace(self, inputs=map_tensors(placed, self.inputs), zones=zones)
+
+    def tensors(self) -> list[tuple[str, torch.Tensor]]:
+        """The tensors among the inputs, by the arguments' names."""
+        return list(tensors_of_call(self.inputs, self.arguments))
 
 
-def poison(tensor: torch.Tensor) -> None:
-    """Overwrite with NaN, or for integers with a pattern that no kernel computes by chance."""
-    if tensor.is_floating_point() or tensor.is_complex():
-        tensor.fill_(float("nan"))
-    elif tensor.dtype == torch.bool:
-        tensor.fill_(True)
-    else:
-        size = tensor.element_size()
-        tensor.fill_(int.from_bytes(bytes([_POISON_BYTE] * size), "little", signed=tensor.dtype.is_signed))
-
-
-def guarded_call(function: Callable[..., Any], inputs: Sequence[Any], name: str) -> Any:
-    """Call with poisoned allocations; the inputs must hold the same bits afterwards."""
-    before = map_tensors(torch.clone, tuple(inputs))
-    with torch.no_grad(), PoisonedEmpties():
-        made = function(*inputs)
-    after = tensors_in(tuple(inputs), "input")
-    for (which, kept), (_, now) in zip(tensors_in(before, "input"), after, strict=True):
-        if not (unchanged := same_bits(kept, now)).all():
-            raise GuardError(f"{name} changed {which} at {list(first_false(unchanged))}: inputs are read only")
+def guarded_call(call: Call, pattern: Pattern = Pattern.NAN) -> Any:
+    """Call with poisoned allocations; the inputs, and the memory that they are views of, must keep their bits."""
+    before = [(tensor.clone(), None if call.zones else _surroundings(tensor)) for _, tensor in call.tensors()]
+    zones = RedZones()
+    with torch.no_grad(), ZonedEmpties(zones, pattern) if call.zones else PoisonedEmpties(pattern):
+        made = call.function(*call.inputs)
+    if where := (call.zones.damaged() if call.zones else "") or zones.damaged():
+        raise GuardError(f"{call.name} wrote {where}")
+    for (values, memory), (name, tensor) in zip(before, call.tensors(), strict=True):
+        if not (unchanged := same_bits(values, tensor)).all():
+            raise GuardError(f"{call.name} changed {name} at {list(first_false(unchanged))}: inputs are read only")
+        if memory is not None and not torch.equal(memory, _surroundings(tensor)):
+            raise GuardError(f"{call.name} wrote beside {name}, into the memory that it is a view of")
     return made
 
 
-def repeated_call(function: Callable[..., Any], inputs: Sequence[Any], name: str, first: Any) -> None:
-    """Call again, after the outputs of the `first` call were copied and then poisoned: the bits must be the same.
+def repeated_call(run: Callable[[], Any], call: Call, first: Any, blame: Callable[[], str] = lambda: "") -> None:
+    """Run again, after the outputs of the `first` run were copied and then poisoned: the bits must be the same.
 
-    A function that skips its work at the second call returns poison, and shows.
+    A function that skips its work at the second call returns poison, and shows. `blame` says, where they are not,
+    which change of circumstances it takes.
     """
     kept = map_tensors(torch.clone, first)
-    owned = {tensor.untyped_storage().data_ptr() for _, tensor in tensors_in(tuple(inputs), "input")}
-    for _, tensor in outputs_of(first, name):
+    owned = {tensor.untyped_storage().data_ptr() for _, tensor in call.tensors()}
+    for _, tensor in outputs_of(first, call.name):
         if tensor.untyped_storage().data_ptr() not in owned:
             poison(tensor)
-    again = guarded_call(function, inputs, name)
-    for (output, one), (_, other) in zip(outputs_of(kept, name), outputs_of(again, name), strict=True):
-        if one.shape != other.shape or one.dtype != other.dtype:
-            raise GuardError(f"{name} returned another shape or dtype at its second run", output)
-        if not (same := same_bits(one, other)).all():
+    if difference := unlike(kept, run(), call.name):
+        reason = f"; {cause}" if (cause := blame()) else ""
+        raise GuardError(f"{difference}{reason}", *difference.place) from None
+
+
+class Difference(str):
+    """Two runs' outputs, in words; `place` is output, index, and what the second run has there."""
+
+    place: tuple[Any, ...] = ()
+
+
+def unlike(one: Any, other: Any, name: str) -> Difference | None:
+    """How the outputs of two runs differ in their bits; None where they do not."""
+    for (output, kept), (_, now) in zip(outputs_of(one, name), outputs_of(other, name), strict=True):
+        if kept.shape != now.shape or kept.dtype != now.dtype:
+            return Difference(f"{name} returned another shape or dtype at its second run")
+        if not (same := same_bits(kept, now)).all():
             at = first_false(same)
-            raise GuardError(
-                f"{name} run twice on the same inputs: {output}{list(at)} was {one[at].item()!r}, then "
-                f"{other[at].item()!r}; a missing __syncthreads(), a stale output, or an order that is not fixed",
-                output,
-                at,
-                float(other[at]),
+            found = Difference(
+                f"{name} run twice on the same inputs: {output}{list(at)} was {kept[at].item()!r}, then "
+                f"{now[at].item()!r}"
             )
+            found.place = (output, at, float(now[at]))
+            return found
+    return None
+
+
+def changed_inputs(inputs: tuple[Any, ...]) -> None:
+    """Put other values into the same memory: every floating tensor's own, each one place further."""
+    for _, tensor in tensors_in(inputs, "input"):
+        if tensor.is_floating_point() and tensor.numel():
+            tensor.copy_(tensor * 1.25 if tensor.numel() == 1 else tensor.reshape(-1).roll(1).reshape(tensor.shape))
 
 
 def first_false(kept: torch.Tensor) -> tuple[int, ...]:
     """The first index, row by row, where a boolean tensor is false."""
     return tuple(int(position) for position in (~kept).nonzero()[0])
+
+
+def _surroundings(tensor: torch.Tensor) -> torch.Tensor | None:
+    """A copy of all the memory that a view lies in, as bytes; None where the tensor fills it."""
+    storage = tensor.untyped_storage()
+    if storage.nbytes() <= tensor.numel() * tensor.element_size():
+        return None
+    return torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage).clone()

@@ -17,6 +17,12 @@ u, the unit roundoff of the dtype (2^-11 for FP16): the output is rounded once. 
 sign cancel (Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis, SIAM J. Sci. Comput. 41, 2019);
 the worst case would be n * a. Half a step of the subnormals is added as an absolute floor: below the smallest normal
 number rounding is not relative.
+
+Where that is exceeded, the inputs may be ill-conditioned (a LayerNorm of nearly equal numbers): any rounding is then
+multiplied, and the naive result had luck. The reference is evaluated in FP64 once more with every input moved by
+`shake` = sqrt(n) * a, up or down, as backward error analysis takes a computed result for the exact one of moved inputs
+(Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 1.5); the distance is allowed on top, by the
+same factor. Well-conditioned cases gain nothing by it.
 """
 
 from __future__ import annotations
@@ -51,6 +57,11 @@ def relative_floor(scalar: Scalar, reduction: int) -> float:
     return scalar.roundoff + math.sqrt(reduction) * accumulator.roundoff
 
 
+def shake(reduction: int) -> float:
+    """sqrt(n) * a for FP32: the relative change of inputs that stands for a correct kernel's rounding."""
+    return math.sqrt(reduction) * scalar_named("fp32").roundoff
+
+
 def floors(scalar: Scalar, reduction: int, oracle: Magnitude) -> Errors:
     """The floor of each measure."""
     relative, absolute = relative_floor(scalar, reduction), scalar.tiny / 2
@@ -79,3 +90,9 @@ def excess(found: Errors, limit: Errors) -> str:
     if not found.worst_row <= limit.worst_row:
         return f"a row is off by {found.worst_row:.4g} of its length, allowed {limit.worst_row:.4g}"
     return ""
+
+
+def used(found: Errors, limit: Errors) -> float:
+    """The share of what is allowed that the tightest of the measures takes: at most 1 where all hold."""
+    pairs = ((found.largest, limit.largest), (found.norm, limit.norm), (found.worst_row, limit.worst_row))
+    return max((error / bound if bound else math.inf) if error else 0.0 for error, bound in pairs)

@@ -5,7 +5,8 @@ In: any such value. Out: its tensors in order, or the same structure with each t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import FuseproofError
@@ -28,6 +29,21 @@ def tensors_in(value: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from tensors_in(item, f"{name}[{key!r}]")
+
+
+def tensors_of_call(inputs: Sequence[Any], arguments: Sequence[str] = ()) -> Iterator[tuple[str, torch.Tensor]]:
+    """Each tensor with the name of its argument: "bias", "qkv[0]" within; "input[1]" where no name is known."""
+    for number, value in enumerate(inputs):
+        yield from tensors_in(value, arguments[number] if number < len(arguments) else f"input[{number}]")
+
+
+def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's positional parameters; none for a function that does not tell."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    return tuple(one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD))
 
 
 def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:

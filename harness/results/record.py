@@ -6,6 +6,7 @@ carried by every record: "measured" (a GPU's clock) or "modelled" (the vgpu's vi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -65,6 +66,9 @@ class Verdict:
     allowed: float  # 2 * naive error + floor, for that output
     mismatches: int
     first: Mismatch | None
+    used: float = math.nan  # error / allowed of the tightest measure: largest element, norm or row; 1 is the limit
+    hints: tuple[str, ...] = ()  # what the bad elements have in common
+    notes: tuple[str, ...] = ()  # exceptions that the suite makes, with its reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class CaseResult:
     verdict: Verdict
     reference: Profile | None  # None when only equality was asked for, or equality failed
     fused: Profile | None
+    family: str = ""  # of harness.equality.families; "" is what the suite makes by itself
 
     @property
     def id(self) -> str:

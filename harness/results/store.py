@@ -82,7 +82,8 @@ def _from_plain(kind: Any, value: Any) -> Any:
         return value
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{field.name: _from_plain(hints[field.name], value[field.name]) for field in fields(kind)})
+        known = [field for field in fields(kind) if field.name in value]  # older files lack what has a default now
+        return kind(**{field.name: _from_plain(hints[field.name], value[field.name]) for field in known})
     if origin is tuple:
         return tuple(_from_plain(inner[0], item) for item in value)
     if origin is dict:

@@ -51,6 +51,15 @@ class Vgpu:
         finally:
             driver.mode = before
 
+    @contextmanager
+    def poisoning(self, byte: int) -> Iterator[None]:
+        """Fill the device memory that is allocated inside with this byte."""
+        before, memory.heap.poison = memory.heap.poison, byte
+        try:
+            yield
+        finally:
+            memory.heap.poison = before
+
     def register(self, address: int, nbytes: int, label: str) -> None:
         """Make host memory device-accessible, with exact bounds; `label` names it in reports.
 

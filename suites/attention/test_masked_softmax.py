@@ -1,11 +1,18 @@
 """softmax(scores * scale, masked) for BERT-base's 12 heads of 64, and for sequence lengths of every kind."""
 
+from harness.equality.families import MASKS, ORDINARY, ROWLESS, VIEWS
+from harness.equality.sizes import edge_sizes
 from harness.suite import suite
 from harness.sweep import Sweep
 from kernels.attention import masked_softmax as fused
 from reference.attention import masked_softmax as reference
 
 SCALE = 64**-0.5
+FAMILIES = {
+    "scores": (*ORDINARY, "near-overflow", "denormal", "minus-infinity", "minus-infinity-rows", "infinite", "nan",
+               *VIEWS, ROWLESS),
+    "masked": (*MASKS, *VIEWS, ROWLESS),
+}  # fmt: skip
 
 
 @suite(
@@ -14,6 +21,8 @@ SCALE = 64**-0.5
     launches=1,
     reduction=lambda case: case.seq,
     sweep=Sweep(batch=(1, 8, 32), seq=(32, 64, 128), heads=12),
+    edges=Sweep(batch=2, seq=40, heads=3, dtype=("fp16", "bf16", "fp32")),
+    families=FAMILIES,
 )
 def masked_softmax(case):
     """Scores with the spread that 64 products of unit variance have; padding is masked."""
@@ -27,6 +36,8 @@ def masked_softmax(case):
     launches=1,
     reduction=lambda case: case.keys,
     sweep=Sweep(batch=2, seq=3, keys=(1, 7, 33, 300, 1021, 2047, 4096, 9001)),
+    edges=Sweep(batch=2, seq=3, keys=(1024, *edge_sizes(vector=8, block=1024)), dtype=("fp16", "bf16", "fp32")),
+    families=FAMILIES,
 )
 def masked_softmax_any_length(case):
     """Rows of any length under a mask of their own: one keeps a single key, one keeps none, one lies far below 0."""

@@ -1,5 +1,6 @@
 """BERT-base's encoder layer: the plain PyTorch one against torch's GEMMs with fused kernels between them."""
 
+from harness.equality.families import ROWLESS
 from harness.suite import suite
 from harness.sweep import Sweep
 from kernels.encoder import layer as fused
@@ -15,6 +16,11 @@ HIDDEN, INNER = HEADS * SIZE, 3072
     launches=12,
     reduction=INNER,
     sweep=Sweep(batch=(1, 8), seq=(32, 64, 128)) + Sweep(batch=3, seq=17),
+    edges=Sweep(batch=2, seq=(9, 1), dtype=("fp32", "fp16", "bf16")),
+    families={
+        "x": ("uniform", "large", "alternating", "nan", "misaligned", "transposed", ROWLESS),
+        "masked": ("mask-none", "mask-rows", "mask-all-but-one", ROWLESS),
+    },
 )
 def encoder_layer(case):
     """Hidden states, padding, and weights scaled so that every layer's output keeps the variance of its input."""

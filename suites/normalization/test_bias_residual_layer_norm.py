@@ -1,5 +1,7 @@
 """LayerNorm(x + bias + residual) at BERT-base's sizes, and at sizes that no vector width or warp divides."""
 
+from harness.equality.families import ORDINARY, ROWLESS, VIEWS
+from harness.equality.sizes import edge_sizes
 from harness.suite import suite
 from harness.sweep import Sweep
 from kernels.normalization import bias_residual_layer_norm as fused
@@ -14,6 +16,14 @@ from reference.normalization import bias_residual_layer_norm as reference
     sweep=Sweep(batch=(1, 8, 32), seq=(32, 128), hidden=768)
     + Sweep(batch=1, seq=(1, 33), hidden=(7, 31, 770, 1021))
     + Sweep(batch=1, seq=2, hidden=33000),
+    edges=Sweep(batch=1, seq=3, hidden=edge_sizes(vector=8, block=1024), dtype=("fp16", "bf16", "fp32")),
+    families={
+        "x": (*ORDINARY, "denormal", "infinite", "nan", *VIEWS, ROWLESS),
+        "residual": (*ORDINARY, "denormal", "infinite", *VIEWS, ROWLESS),
+        "bias": (*ORDINARY, "denormal", "misaligned"),
+        "weight": ("large", "sorted", "one-hot", "misaligned"),
+        "shift": ("large", "sorted", "denormal", "misaligned", "strided"),
+    },
 )
 def bias_residual_layer_norm(case):
     """The output of a GEMM, its bias, the residual stream (off centre), and the norm's weight and shift."""

@@ -100,7 +100,7 @@ def test_a_changed_input_fails_and_is_named(plain_device):
         bias[3] = 0
         return out
 
-    assert "changed input[1] at [3]" in verdict_of(fused, plain_device).reason
+    assert "changed bias at [3]" in verdict_of(fused, plain_device).reason
 
 
 def test_bits_that_vary_between_runs_fail_unless_declared(plain_device):

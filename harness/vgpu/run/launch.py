@@ -37,12 +37,12 @@ class Shape:
 class Launch:
     """One description; `c` is the structure. It keeps alive what the structure points at."""
 
-    __slots__ = ("_buffers", "_footprint", "_parameters", "_ranges", "c", "code", "counted")
+    __slots__ = ("_buffers", "_footprint", "_parameters", "_ranges", "c", "code", "counted", "last")
 
     def __init__(self, code: Code, address: int, symbols: Sequence[int], static_shared: int, shape: Shape) -> None:
         """`symbols`: the addresses of the variables that the code names. `static_shared`: with the reserved bytes."""
         c, grid, block, mode = ffi.new("vgpu_launch *"), shape.grid, shape.block, shape.mode
-        self.c, self.code, self.counted = c, code, mode.counted
+        self.c, self.code, self.counted, self.last = c, code, mode.counted, mode.last
         self._parameters = ffi.new("uint8_t[]", PARAMETER_BUFFER)
         places, named = _sites(code.sites), ffi.new("uint64_t[]", symbols or [0])
         executed = ffi.new("uint64_t[]", len(code.mix))
@@ -68,7 +68,7 @@ class Launch:
         """Run the grid to its end with the memory that is allocated now; whether it got there."""
         ffi.memmove(self._parameters, parameters, len(parameters))
         self._attach(table.snapshot())
-        self.c.next_block = 0
+        self.c.next_block = max(0, self.c.blocks - self.last) if self.last else 0
         lib().vgpu_run(self.c, workers)
         return not self.c.failed
 

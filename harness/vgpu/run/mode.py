@@ -11,12 +11,15 @@ class Mode:
 
     `reverse` runs blocks and warps in descending order: legal, and it exposes a missing barrier.
     `workers` is the number of threads that run blocks; 0 means one per core. Results do not depend on it.
+    `last`, where it is not 0, runs only so many blocks, the last of the order: what a launch that is too large to run
+    as a whole does at its far end, or, in reverse, at its beginning.
     """
 
     checked: bool = True
     counted: bool = True
     reverse: bool = False
     workers: int = 0
+    last: int = 0
 
 
 FAST = Mode(checked=False, counted=False)

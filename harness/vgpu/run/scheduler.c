@@ -11,7 +11,8 @@
 #include "../layout.h"
 #include "fault.h"
 
-enum { LANES = 32, FINISHED = 0, AT_BARRIER = 1, PAUSED = 2, FAULTED = -1, POISON = 0xff, SHARED = 2, BARRIERS = 16 };
+enum { LANES = 32, FINISHED = 0, AT_BARRIER = 1, PAUSED = 2, FAULTED = -1, SHARED = 2, BARRIERS = 16 };
+enum { POISON = 0xff, OTHER_POISON = 0x6b };
 
 _Static_assert(sizeof(vgpu_warp) % 64 == 0, "warps stand side by side, each aligned for vectors");
 
@@ -106,7 +107,10 @@ static void prepare_memory(vgpu_launch *launch, vgpu_traffic *traffic) {
 static void begin_block(const vgpu_launch *launch, resident *place, uint64_t block) {
   uint32_t ctaid[3] = {(uint32_t)(block % launch->grid[0]), (uint32_t)(block / launch->grid[0] % launch->grid[1]),
                        (uint32_t)(block / launch->grid[0] / launch->grid[1])};
-  if (launch->checked && launch->shared_bytes) memset(place->shared, POISON, launch->shared_bytes);
+  if (launch->checked && launch->shared_bytes) {
+    /* two patterns in turn with the two orders: a maximum ignores the first, NaN, but not the second, 2.8e26 */
+    memset(place->shared, launch->reverse ? OTHER_POISON : POISON, launch->shared_bytes);
+  }
   place->remaining = launch->warps;
   memset(place->arrivals, 0, sizeof place->arrivals);
   for (uint32_t w = 0; w < launch->warps; w++) {
