@@ -37,6 +37,10 @@ class KernelError(FuseproofError):
     """A call that does not fit its kernel, or a kernel that failed."""
 
 
+class LaunchError(KernelError):
+    """A launch that was made and failed, unlike one that was refused before."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Launcher:
     """One instantiation, loaded: PyCUDA's function, and how its arguments are packed."""
@@ -163,7 +167,7 @@ class Kernel:
             yield
         except pycuda.driver.Error as error:
             report = vgpu.last_report() if vgpu else None
-            raise KernelError(f"{self} ({self.source}) failed: {report or error}") from error
+            raise LaunchError(f"{self} ({self.source}) failed: {report or error}") from error
 
     def _dimensions(self, what: str, sizes: Dimensions) -> tuple[int, int, int]:
         listed = (sizes,) if isinstance(sizes, int) else tuple(sizes)
