@@ -1,4 +1,4 @@
-"""The `fuseproof` command: run, check, profile, import, devices.
+"""The `fuseproof` command: run, check, mutate, profile, import, devices.
 
 In: options as text. Out: tables on the terminal, files, exit code 1 when a case fails and 2 when a command cannot run.
 Every heavy import waits until a command needs it, so that --help answers at once.
@@ -45,6 +45,9 @@ Axis: TypeAlias = Annotated[list[str] | None, typer.Option(metavar="NAME=LIST", 
 Seed: TypeAlias = Annotated[int, typer.Option(help="Seed of the inputs.")]
 Keyword: TypeAlias = Annotated[str, typer.Option("-k", metavar="TEXT", help="Only cases whose id contains this text.")]
 Quick: TypeAlias = Annotated[bool, typer.Option("--quick", help="Only the first value of every axis, all dtypes.")]
+Family: TypeAlias = Annotated[
+    str, typer.Option(metavar="NAME", help="Families of inputs: few, all, none, or the name of one.")
+]
 Out: TypeAlias = Annotated[Path | None, typer.Option(help="Folder for the reports; for check: none unless given.")]
 
 TimelineFormat: TypeAlias = Literal["terminal", "markdown", "csv", "json"]
@@ -89,13 +92,45 @@ def check(
     seed: Seed = 0,
     keyword: Keyword = "",
     quick: Quick = False,
+    family: Family = "few",
     out: Out = None,
 ) -> None:
-    """Check cases only: equality, with every guard."""
+    """Check cases only: equality, with every guard, on several families of inputs."""
     from harness.selection import select
 
-    selection = select(batch, seq, dtype, axis or (), seed=seed, quick=quick, keyword=keyword)
+    family = "none" if quick and family == "few" else family
+    selection = select(batch, seq, dtype, axis or (), seed=seed, quick=quick, keyword=keyword, family=family)
     _run(suites or (), selection, device, profiles=False, out=out)
+
+
+@app.command()
+def mutate(
+    suites: Suites = None,
+    kernel: Annotated[
+        list[str] | None, typer.Option("--kernel", metavar="FILE", help="Only mutants of this .cu or .cuh file.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many mutants to draw.", min=1)] = 100,
+    all_: Annotated[bool, typer.Option("--all", help="Every mutant.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    jobs: Annotated[int, typer.Option("-j", metavar="JOBS", help="Mutants at a time.", min=1)] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder's journal knows.")] = False,
+    at_least: Annotated[float, typer.Option(help="The score below which to exit with 1.", min=0, max=1)] = 0.99,
+    device: Annotated[str | None, typer.Option(help="vgpu[:GPU].")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the reports and the journal.")] = DEFAULT_OUT,
+) -> None:
+    """Break the CUDA sources of suites in small ways, and count the mistakes that their cases notice."""
+    from harness.discovery import report
+    from harness.mutation.command import Options
+    from harness.mutation.command import mutate as run_campaign
+
+    options = Options(tuple(kernel or ()), seed, None if all_ else limit, jobs, resume, out)
+    console = _console()
+    campaign = run_campaign(suites or (), device or "vgpu", options, console)
+    console.print(report("mutation.terminal").renderable(campaign))
+    paths = [report(f"mutation.{name}").write(campaign, out) for name in ("markdown", "json")]
+    console.print(f"Written: {', '.join(str(path) for path in paths)}", highlight=False, soft_wrap=True)
+    if (campaign.total.score or 0.0) < at_least and campaign.total.dead + campaign.total.alive:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -72,13 +72,39 @@ def nvcc_version(nvcc: Path) -> str:
     return release.group(1).strip() if release else "unknown"
 
 
+def translation_unit(source: Path, expressions: Sequence[str]) -> str:
+    """The source, included so that nvcc reports its own lines, and one variable a kernel.
+
+    A pointer to a kernel instantiates its template, and the variable's initialiser in the PTX names the symbol.
+    """
+    variables = [
+        f'extern "C" __device__ const auto fuseproof_entry_{number} = &{expression};\n'
+        for number, expression in enumerate(expressions)
+    ]
+    return f'#include "{source}"\n' + "".join(variables)
+
+
+def sources_of(source: Path) -> list[Path]:
+    """The source and every file that it includes by a quoted name, directly or not. System headers go by version."""
+    if not source.exists():
+        raise CompileError(f"no CUDA source at {source}: a Kernel's path is relative to the Python file that makes it")
+    seen, waiting = [], [source]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.append(path)
+            names = _INCLUDE.findall(path.read_text())
+            waiting += [near for name in names if (near := (path.parent / name).resolve()).exists()]
+    return sorted(seen)
+
+
 def _build(
     nvcc: Path, source: Path, expressions: Sequence[str], options: Sequence[str], kept: Path
 ) -> tuple[bytes, bytes]:
     """Run nvcc in a folder of its own and keep what it made: the fatbinary, and the record of its kernels."""
     with tempfile.TemporaryDirectory() as folder:
         unit = Path(folder) / "unit.cu"
-        unit.write_text(_translation_unit(source, expressions))
+        unit.write_text(translation_unit(source, expressions))
         fatbin = unit.with_suffix(".fatbin")
         command = [str(nvcc), "--fatbin", *options, "--keep", "--keep-dir", folder, str(unit), "-o", str(fatbin)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
@@ -89,18 +115,6 @@ def _build(
     publish(kept.with_suffix(".json"), record)
     publish(kept.with_suffix(".fatbin"), content)
     return content, record
-
-
-def _translation_unit(source: Path, expressions: Sequence[str]) -> str:
-    """The source, included so that nvcc reports its own lines, and one variable a kernel.
-
-    A pointer to a kernel instantiates its template, and the variable's initialiser in the PTX names the symbol.
-    """
-    variables = [
-        f'extern "C" __device__ const auto fuseproof_entry_{number} = &{expression};\n'
-        for number, expression in enumerate(expressions)
-    ]
-    return f'#include "{source}"\n' + "".join(variables)
 
 
 def _entries(unit: Path, expressions: Sequence[str]) -> dict[str, Entry]:
@@ -128,19 +142,5 @@ def _complaint(source: Path, expressions: Sequence[str], text: str) -> str:
 def _key(source: Path, expressions: Sequence[str], options: Sequence[str], version: str) -> str:
     """A digest of everything that the unit depends on: sources with the headers they include, options, compiler."""
     parts = [str(source), version, *options, *expressions]
-    parts += [f"{path}\n{path.read_text()}" for path in _closure(source)]
+    parts += [f"{path}\n{path.read_text()}" for path in sources_of(source)]
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
-
-
-def _closure(source: Path) -> list[Path]:
-    """The source and every file that it includes by a quoted name, directly or not. System headers go by version."""
-    if not source.exists():
-        raise CompileError(f"no CUDA source at {source}: a Kernel's path is relative to the Python file that makes it")
-    seen, waiting = [], [source]
-    while waiting:
-        path = waiting.pop()
-        if path not in seen:
-            seen.append(path)
-            names = _INCLUDE.findall(path.read_text())
-            waiting += [near for name in names if (near := (path.parent / name).resolve()).exists()]
-    return sorted(seen)

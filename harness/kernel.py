@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
 Dimensions: TypeAlias = int | Sequence[int]
+Compile: TypeAlias = Callable[[Path, Sequence[str], tuple[int, int]], Unit]  # the signature of compile_unit
 _DEFAULT_SHARED_LIMIT = 48 * 1024  # CUDA programming guide: more dynamic shared memory needs an opt-in
 
 
@@ -194,6 +195,27 @@ def counted_launches() -> Iterator[Counter[str]]:
 
 _kernels_of: dict[Path, list[Kernel]] = {}
 _modules: dict[tuple[Path, str], list[tuple[Unit, Any]]] = {}
+_compile: Compile | None = None  # what stands in for compile_unit
+
+
+@contextmanager
+def compiled_by(compile: Compile) -> Iterator[None]:
+    """Inside, every kernel is compiled afresh, by this function; afterwards it is as it was before."""
+    global _compile
+    kernels = [kernel for listed in _kernels_of.values() for kernel in listed]
+    before = _compile, dict(_modules), [kernel._launchers for kernel in kernels]
+    _compile = compile
+    _modules.clear()
+    for kernel in kernels:
+        kernel._launchers = {}
+    try:
+        yield
+    finally:
+        _compile, modules, launchers = before
+        _modules.clear()
+        _modules.update(modules)
+        for kernel, loaded in zip(kernels, launchers, strict=True):
+            kernel._launchers = loaded
 
 
 def _module(source: Path, scalar: str, expression: str, device: Device) -> tuple[Unit, Any]:
@@ -206,7 +228,7 @@ def _module(source: Path, scalar: str, expression: str, device: Device) -> tuple
             return unit, module
     stated = {name for kernel in _kernels_of[source] for name in kernel.instantiations(scalar)}
     wanted = sorted(stated) if expression in stated else [expression]
-    unit = compile_unit(source, wanted, device.compute_capability)
+    unit = (_compile or compile_unit)(source, wanted, device.compute_capability)
     loaded.append((unit, pycuda.driver.module_from_buffer(unit.fatbin)))
     return loaded[-1]
 

@@ -1,0 +1,96 @@
+"""What `fuseproof mutate` does, step by step, with its progress on the terminal.
+
+In: suites by name, options. Out: a `Campaign`; outcomes go to a journal in the folder for reports as they come.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import FuseproofError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.mutation.campaign import Campaign
+
+JOURNAL = "mutation.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`limit` None means every mutant; `files` are ends of paths; `seed` draws mutants, inputs have the suites' own."""
+
+    files: tuple[str, ...] = ()
+    seed: int = 0
+    limit: int | None = None
+    jobs: int = 1
+    resume: bool = False
+    out: Path = Path("reports/out")
+
+
+def mutate(suites: Sequence[str], device: str | None, options: Options, console: Console) -> Campaign:
+    """Measure the original, draw mutants, run those that the journal does not know."""
+    one_thread()
+    from harness.device import open_device, parse_spec
+    from harness.discovery import find_suites
+    from harness.mutation.campaign import Campaign, digest, draw, mutable_files
+    from harness.mutation.outcome import Journal
+    from harness.mutation.probe import baseline
+    from harness.mutation.runner import run_mutants
+    from harness.selection import Selection
+
+    spec = parse_spec(device)
+    if spec.kind != "vgpu":
+        raise FuseproofError(f"mutants run on the vgpu, not on {spec.label}: a broken kernel may take a GPU with it")
+    found = find_suites(suites)
+    opened = open_device(spec)
+    jobs = Selection().jobs(found)
+    with progress(console, "original", len(jobs)) as advance:
+        base = baseline(jobs, opened, lambda: advance(""))
+    mutants, possible = draw(mutable_files(base, options.files), options.limit, options.seed)
+    journal = Journal(options.out / JOURNAL, digest(base, jobs, opened), resume=options.resume)
+    with progress(console, "mutants", len(mutants)) as advance:
+        for mutant in mutants:
+            if mutant.id in journal.known:
+                advance("")
+        outcomes = run_mutants(mutants, base, opened, journal, options.jobs, lambda done: advance(done.fate))
+    names = tuple(suite.name for suite in found)
+    return Campaign(names, opened.label, options.seed, len(jobs), possible, tuple(mutants), tuple(outcomes))
+
+
+def one_thread() -> None:
+    """Let torch compute on one thread: forked processes have no others, and OpenMP would wait for them for ever."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def progress(console: Console, what: str, total: int) -> Iterator[Callable[[str], object]]:
+    """A bar with a count of each word that it is told; drawn by this thread alone, since forks follow."""
+    from collections import Counter
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    told = TextColumn("{task.description}")
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), told)
+    counts = Counter[str]()
+    bar = Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal)
+    with bar:
+        task = bar.add_task("", total=total)
+
+        def advance(word: str) -> None:
+            if word:
+                counts[word] += 1
+            bar.update(task, advance=1, description=", ".join(f"{n} {fate}" for fate, n in sorted(counts.items())))
+            bar.refresh()
+
+        yield advance

@@ -1,0 +1,159 @@
+"""Runs mutants, several at a time, each in a process forked from this one, where torch, the vgpu, inputs and references
+are ready.
+
+In: mutants, the baseline, a journal. Out: an `Outcome` a mutant, in the journal as soon as it is known. Cases that have
+killed go first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import NoReturn
+
+from harness.device import Device
+from harness.errors import FuseproofError
+from harness.mutation.mutant import Mutant
+from harness.mutation.outcome import Journal, Outcome
+from harness.mutation.probe import Baseline, Probe, cheapest_first
+from harness.mutation.trial import try_mutant
+
+WALL_SECONDS = 900  # for what uses no CPU either: a machine that is that busy, or a lock
+
+
+@dataclass
+class _Child:
+    """A process at work. `case` is the one it has begun."""
+
+    mutant: Mutant
+    process: int
+    pipe: int
+    started: float
+    said: bytes = b""
+    case: str = ""
+    outcome: Outcome | None = field(default=None)
+
+
+def run_mutants(
+    mutants: Sequence[Mutant],
+    base: Baseline,
+    device: Device,
+    journal: Journal,
+    jobs: int = 1,
+    done: Callable[[Outcome], object] = lambda outcome: None,
+) -> list[Outcome]:
+    """Those that the journal knows are not run again; the outcomes are in the order of `mutants`."""
+    order = _Order(base.probes)
+    for outcome in journal.known.values():
+        order.saw(outcome)
+    waiting = [mutant for mutant in mutants if mutant.id not in journal.known]
+    working: list[_Child] = []
+    try:
+        while waiting or working:
+            while waiting and len(working) < jobs:
+                working.append(_fork(waiting.pop(0), base, order.now(), device))
+            _listen(working)
+            for child in [child for child in working if child.outcome]:
+                working.remove(child)
+                assert child.outcome is not None
+                order.saw(child.outcome)
+                journal.add(child.outcome)
+                done(child.outcome)
+    finally:
+        for child in working:
+            os.kill(child.process, signal.SIGKILL)
+            os.waitpid(child.process, 0)
+    return [journal.known[mutant.id] for mutant in mutants]
+
+
+class _Order:
+    """Which case to try first: those that have killed, by how often for what they cost."""
+
+    def __init__(self, probes: Sequence[Probe]) -> None:
+        self._probes = cheapest_first(probes)
+        self._kills = Counter[str]()
+
+    def saw(self, outcome: Outcome) -> None:
+        if outcome.dead:
+            self._kills[outcome.case] += 1
+
+    def now(self) -> list[Probe]:
+        return sorted(self._probes, key=lambda probe: -self._kills[probe.id] / (probe.cpu_seconds + 1.0))
+
+
+def _fork(mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Device) -> _Child:
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.close(reading)
+        _child(mutant, base, order, device, writing)
+    os.close(writing)
+    return _Child(mutant, process, reading, time.monotonic())
+
+
+def _child(mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Device, pipe: int) -> NoReturn:
+    """Try the mutant, say what came of it, and end without any of the parent's clean-up."""
+
+    def say(row: dict) -> None:
+        os.write(pipe, json.dumps(row).encode() + b"\n")
+
+    status = 0
+    try:
+        os.setpgid(0, 0)
+        outcome = try_mutant(mutant, base, order, device, lambda case: say({"case": case}))
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        spent = sum(each.ru_utime + each.ru_stime for each in used)
+        say({"outcome": asdict(replace(outcome, cpu_seconds=round(spent, 2)))})
+    except FuseproofError as error:
+        say({"error": str(error)})
+        status = 1
+    except BaseException as error:
+        say({"error": f"{mutant}: {type(error).__name__}: {error}"})
+        status = 1
+    finally:
+        os._exit(status)
+
+
+def _listen(working: Sequence[_Child]) -> None:
+    """Wait until some child says something, ends, or has had its time."""
+    ready, _, _ = select.select([child.pipe for child in working], [], [], 1.0)
+    for child in working:
+        if child.pipe in ready:
+            if more := os.read(child.pipe, 65536):
+                child.said += more
+            else:
+                _ended(child)
+        elif time.monotonic() - child.started > WALL_SECONDS:
+            os.kill(child.process, signal.SIGXCPU)
+
+
+def _ended(child: _Child) -> None:
+    os.close(child.pipe)
+    _, status = os.waitpid(child.process, 0)
+    for line in child.said.splitlines():
+        row = json.loads(line)
+        if "error" in row:
+            raise FuseproofError(row["error"])
+        child.case = row.get("case", child.case)
+        if "outcome" in row:
+            child.outcome = Outcome(**row["outcome"])
+    if child.outcome is None:
+        child.outcome = _without_a_word(child, status)
+
+
+def _without_a_word(child: _Child, status: int) -> Outcome:
+    """Of a process that ended before it could say how the mutant fared."""
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if number == signal.SIGXCPU:
+        return Outcome(child.mutant.id, "timed out", child.case, "took many times the original's CPU time", "CPU time")
+    if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT):
+        name = signal.Signals(number).name
+        return Outcome(child.mutant.id, "killed", child.case, f"the process was ended by a signal, {name}", "crash")
+    raise FuseproofError(f"{child.mutant}: its process ended with status {status}; run again with --resume")

@@ -1,0 +1,1 @@
+"""Reports of a mutation campaign: the terminal, Markdown, JSON."""
