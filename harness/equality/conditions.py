@@ -48,8 +48,9 @@ def single_changes(conditions: Conditions) -> list[tuple[Conditions, str]]:
     changes: Sequence[tuple[dict[str, Any], str]] = (
         ({}, "it differs between two runs under the same conditions: a stale output, other state kept between calls, or a race"),
         ({"pattern": conditions.pattern}, "it depends on memory that nothing has written"),
-        ({"reverse": conditions.reverse}, "it depends on the order of blocks or warps: a missing __syncthreads(), "
-                                          "or blocks that use each other's results"),
+        ({"reverse": conditions.reverse}, "it depends on the order of blocks or warps (a missing __syncthreads(), "
+                                          "blocks that use each other's results), or on shared memory that nothing has "
+                                          "written"),
         ({"workers": conditions.workers}, "it depends on how many blocks run at a time"),
         ({"other_stream": conditions.other_stream}, "it depends on torch's current stream: launch on it"),
     )  # fmt: skip

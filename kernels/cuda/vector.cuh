@@ -2,6 +2,7 @@
 // The caller answers for alignment: a pointer given to load<N> or store is aligned to N scalars.
 #pragma once
 
+#include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
 template <typename T, int N>
@@ -36,22 +37,47 @@ __device__ __forceinline__ void store(T* to, const Vector<T, N>& vector)
     *reinterpret_cast<Carrier*>(to) = word;
 }
 
+// The two types of 16 bits, and what CUDA calls the same operation on each.
+template <typename T> struct Short;
+
+template <> struct Short<__half> {
+    using Pair = __half2;
+    static __device__ __forceinline__ float widen(__half value) { return __half2float(value); }
+    static __device__ __forceinline__ float2 widen(Pair pair) { return __half22float2(pair); }
+    static __device__ __forceinline__ __half narrow(float value) { return __float2half_rn(value); }
+    static __device__ __forceinline__ Pair narrow(float a, float b) { return __floats2half2_rn(a, b); }
+    static __device__ __forceinline__ Pair pair(__half a, __half b) { return __halves2half2(a, b); }
+    static __device__ __forceinline__ __half low(Pair pair) { return __low2half(pair); }
+    static __device__ __forceinline__ __half high(Pair pair) { return __high2half(pair); }
+};
+
+template <> struct Short<__nv_bfloat16> {
+    using Pair = __nv_bfloat162;
+    static __device__ __forceinline__ float widen(__nv_bfloat16 value) { return __bfloat162float(value); }
+    static __device__ __forceinline__ float2 widen(Pair pair) { return __bfloat1622float2(pair); }
+    static __device__ __forceinline__ __nv_bfloat16 narrow(float value) { return __float2bfloat16_rn(value); }
+    static __device__ __forceinline__ Pair narrow(float a, float b) { return __floats2bfloat162_rn(a, b); }
+    static __device__ __forceinline__ Pair pair(__nv_bfloat16 a, __nv_bfloat16 b) { return __halves2bfloat162(a, b); }
+    static __device__ __forceinline__ __nv_bfloat16 low(Pair pair) { return __low2bfloat16(pair); }
+    static __device__ __forceinline__ __nv_bfloat16 high(Pair pair) { return __high2bfloat16(pair); }
+};
+
 template <int N>
 __device__ __forceinline__ Vector<float, N> to_float(const Vector<float, N>& vector)
 {
     return vector;
 }
 
-template <int N>
-__device__ __forceinline__ Vector<float, N> to_float(const Vector<__half, N>& vector)
+template <int N, typename T>
+__device__ __forceinline__ Vector<float, N> to_float(const Vector<T, N>& vector)
 {
     Vector<float, N> result;
     if constexpr (N == 1) {
-        result.at[0] = __half2float(vector.at[0]);
+        result.at[0] = Short<T>::widen(vector.at[0]);
     } else {
 #pragma unroll
         for (int i = 0; i < N; i += 2) {
-            const float2 pair = __half22float2(__halves2half2(vector.at[i], vector.at[i + 1]));
+            const float2 pair = Short<T>::widen(Short<T>::pair(vector.at[i], vector.at[i + 1]));
             result.at[i] = pair.x;
             result.at[i + 1] = pair.y;
         }
@@ -71,37 +97,37 @@ __device__ __forceinline__ void store_float(float* to, const Vector<float, N>& v
     store(to, vector);
 }
 
-template <int N>
-__device__ __forceinline__ void store_float(__half* to, const Vector<float, N>& vector)
+template <int N, typename T>
+__device__ __forceinline__ void store_float(T* to, const Vector<float, N>& vector)
 {
-    Vector<__half, N> rounded;
+    Vector<T, N> rounded;
     if constexpr (N == 1) {
-        rounded.at[0] = __float2half_rn(vector.at[0]);
+        rounded.at[0] = Short<T>::narrow(vector.at[0]);
     } else {
 #pragma unroll
         for (int i = 0; i < N; i += 2) {
-            const __half2 pair = __floats2half2_rn(vector.at[i], vector.at[i + 1]);
-            rounded.at[i] = __low2half(pair);
-            rounded.at[i + 1] = __high2half(pair);
+            const auto pair = Short<T>::narrow(vector.at[i], vector.at[i + 1]);
+            rounded.at[i] = Short<T>::low(pair);
+            rounded.at[i + 1] = Short<T>::high(pair);
         }
     }
     store(to, rounded);
 }
 
-// One addition rounds once, in half2 as in FP32 followed by a conversion: the same bits for half the instructions.
-template <int N>
-__device__ __forceinline__ Vector<__half, N> add(const Vector<__half, N>& a, const Vector<__half, N>& b)
+// One addition rounds once, in pairs as in FP32 followed by a conversion: the same bits for half the instructions.
+template <int N, typename T>
+__device__ __forceinline__ Vector<T, N> add(const Vector<T, N>& a, const Vector<T, N>& b)
 {
-    Vector<__half, N> sum;
+    Vector<T, N> sum;
     if constexpr (N == 1) {
         sum.at[0] = __hadd(a.at[0], b.at[0]);
     } else {
 #pragma unroll
         for (int i = 0; i < N; i += 2) {
-            const __half2 pair =
-                __hadd2(__halves2half2(a.at[i], a.at[i + 1]), __halves2half2(b.at[i], b.at[i + 1]));
-            sum.at[i] = __low2half(pair);
-            sum.at[i + 1] = __high2half(pair);
+            const auto pair =
+                __hadd2(Short<T>::pair(a.at[i], a.at[i + 1]), Short<T>::pair(b.at[i], b.at[i + 1]));
+            sum.at[i] = Short<T>::low(pair);
+            sum.at[i + 1] = Short<T>::high(pair);
         }
     }
     return sum;

@@ -15,6 +15,7 @@ from kernels.activation.bias_gelu import bias_gelu
 from kernels.attention.heads import bias_split_heads, merge_heads
 from kernels.attention.masked_softmax import masked_softmax
 from kernels.normalization.bias_residual_layer_norm import bias_residual_layer_norm
+from kernels.shapes import require
 
 Affine: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # weight and bias, of a linear layer or a norm
 
@@ -31,6 +32,7 @@ def encoder_layer(
     outer_norm: Affine,
 ) -> torch.Tensor:
     """Post-norm, GELU, as in BERT; `masked` [batch, 1, 1, sequence] is true at padding. Weights are [out, in]."""
+    require("encoder_layer", x.dtype, x=(x, x.shape))
     batch, sequence, hidden = x.shape
     tokens, size = x.view(batch * sequence, hidden), hidden // heads
 

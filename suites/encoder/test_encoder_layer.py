@@ -18,7 +18,7 @@ HIDDEN, INNER = HEADS * SIZE, 3072
     sweep=Sweep(batch=(1, 8), seq=(32, 64, 128)) + Sweep(batch=3, seq=17),
     edges=Sweep(batch=2, seq=(9, 1), dtype=("fp32", "fp16", "bf16")),
     families={
-        "x": ("uniform", "large", "alternating", "nan", "misaligned", "transposed", ROWLESS),
+        "x": ("uniform", "large", "alternating", "nan", "misaligned", "transposed", "strided", ROWLESS),
         "masked": ("mask-none", "mask-rows", "mask-all-but-one", ROWLESS),
     },
 )

@@ -1,0 +1,91 @@
+"""How close correct kernels come to what is allowed: many seeds over the quick cases of all suites, no failure allowed.
+
+In: numbers of seeds. Out: for each suite and dtype the tightest margin, error / allowed of the tightest measure, with
+its case; kept in a JSON file, so that runs add up, and written into docs/equality.md as its table.
+
+    python -m tests.equality.margins --first 0 --count 100 --state docs/equality-margins.json --to docs/equality.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- margins: written by tests/equality/margins.py -->", "<!-- end of margins -->"
+
+
+def main() -> None:
+    """Run the seeds that the file does not know yet."""
+    options = _options()
+    state = json.loads(options.state.read_text()) if options.state.exists() else {"seeds": [], "margins": {}}
+    for seed in range(options.first, options.first + options.count):
+        if seed not in state["seeds"]:
+            _run(seed, state)
+            state["seeds"].append(seed)
+            options.state.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
+            print(f"seed {seed}: {sum(row['failures'] for row in state['margins'].values())} failures so far", flush=True)
+    if options.to:
+        _write(options.to, table(state))
+    print(table(state))
+    if any(row["failures"] for row in state["margins"].values()):
+        sys.exit(1)
+
+
+def table(state: dict[str, Any]) -> str:
+    """Markdown, the tightest suite first."""
+    seeds = len(state["seeds"])
+    lines = [f"{seeds} seeds, {sum(row['checks'] for row in state['margins'].values())} checks of quick cases, "
+             f"{sum(row['failures'] for row in state['margins'].values())} failures.", "",
+             "| suite | dtype | checks | failures | tightest margin (error / allowed) | in |",
+             "| --- | --- | ---: | ---: | ---: | --- |"]  # fmt: skip
+    for name, row in sorted(state["margins"].items(), key=lambda item: -item[1]["used"]):
+        suite, dtype = name.split()
+        lines.append(
+            f"| {suite} | {dtype} | {row['checks']} | {row['failures']} | {row['used']:.2f} | `{row['worst']}`, seed {row['seed']} |"
+        )
+    return "\n".join(lines)
+
+
+def _run(seed: int, state: dict[str, Any]) -> None:
+    from harness.device import current
+    from harness.discovery import find_suites
+    from harness.equality.check import check
+
+    for suite in find_suites():
+        sweep = suite.sweep.quick() + (suite.edges or suite.sweep).quick()
+        for case in replace(suite, sweep=sweep).cases(seed=seed):
+            verdict = check(suite, case, current())
+            row = state["margins"].setdefault(
+                f"{suite.name} {case.scalar.name}", {"checks": 0, "failures": 0, "used": 0.0, "worst": "", "seed": 0}
+            )
+            row["checks"] += 1
+            row["failures"] += not verdict.passed
+            if not verdict.passed:
+                print(f"{case!r}, seed {seed}: {verdict.reason}", flush=True)
+            if row["worst"] == "" or verdict.used > row["used"]:
+                row.update(used=verdict.used, worst=case.id, seed=seed)
+
+
+def _write(path: Path, text: str) -> None:
+    content = path.read_text()
+    if BEGIN not in content or END not in content:
+        sys.exit(f"{path} has no lines {BEGIN!r} and {END!r}: put them where the table belongs")
+    before, _, rest = content.partition(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--count", type=int, default=10, help="how many seeds")
+    parser.add_argument("--state", type=Path, default=Path("equality-margins.json"), help="what is known already")
+    parser.add_argument("--to", type=Path, help="a Markdown file whose table to write")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
