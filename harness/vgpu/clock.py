@@ -69,10 +69,10 @@ class Clock:
 
     def call(self, name: str, correlation: int = 0) -> ApiCall:
         """A call into the driver that submits nothing by itself, with the Python work that precedes it."""
-        self.work(self.host.python(name))
-        start = self.host_ns
-        self.work(self.host.call(name))
-        made = ApiCall(name, start, self.host_ns, correlation, threading.get_native_id())
+        start = self._host_ns.value + self.host.python(name)
+        end = start + self.host.call(name)
+        self._host_ns.value = end
+        made = ApiCall(name, start, end, correlation, threading.get_native_id())
         self.calls.append(made)
         return made
 

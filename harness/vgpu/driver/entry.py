@@ -30,6 +30,9 @@ class Needs(Enum):
     CONTEXT = 2  # a context is current in the calling thread
 
 
+_NOTHING, _CONTEXT, _SUCCESS = Needs.NOTHING, Needs.CONTEXT, int(Result.SUCCESS)  # members of enums are slow to reach
+
+
 class _Border:
     """One thread at a time is inside the driver.
 
@@ -47,6 +50,9 @@ class _Border:
         self.depth += 1
 
     def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
         if self.depth == 1:
             while self.deferred:
                 self.deferred.pop(0)()
@@ -70,22 +76,26 @@ def entry(function: Function | None = None, *, needs: Needs = Needs.CONTEXT, als
 
 
 def _call(name: str, function: Function, needs: Needs, clean_up: bool, *arguments: object) -> int:
-    with border:
+    border.lock.acquire()  # a `with` costs two more calls, and this is every call of every program
+    border.depth += 1
+    try:
         if clean_up and border.depth > 1:
             border.deferred.append(partial(_guarded, name, function, needs, arguments))
-            return Result.SUCCESS
+            return _SUCCESS
         return _guarded(name, function, needs, arguments)
+    finally:
+        border.leave()
 
 
 def _guarded(name: str, function: Function, needs: Needs, arguments: tuple[object, ...]) -> int:
     """The result code of one call, whatever happens inside."""
     try:
-        if needs is not Needs.NOTHING and not driver.started:
+        if needs is not _NOTHING and not driver.started:
             raise DriverError(Result.NOT_INITIALIZED, "the driver is not started: call cuInit first")
-        if needs is Needs.CONTEXT:
+        if needs is _CONTEXT:
             for require in require_context:
                 require()
-        result = int(function(*arguments) or Result.SUCCESS)
+        result = int(function(*arguments) or _SUCCESS)
     except VgpuError as error:
         reports.failed(name, error.code, str(error))
         return error.code

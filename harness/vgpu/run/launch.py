@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.vgpu.counters.record import Counters
 from harness.vgpu.jit.frame import SPACES, Site
@@ -24,8 +23,7 @@ PARAMETER_BUFFER = 32768  # what parameter_window in memory.c allows
 Extent = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """What two launches of a kernel have in common that need only one description."""
 
     grid: Extent
