@@ -8,6 +8,7 @@ No generator makes neutral values: a bias of zeros or a scale of ones would hide
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ class Case:
         self.id = case_id(axes)
         self._device: Any = "cpu"
         self._calls = 0
+        self._huge = family == "far"  # tensors too large to allocate hold few numbers, over and over
 
     def __getattr__(self, name: str) -> Any:
         axes = self.__dict__.get("axes", {})
@@ -112,10 +114,21 @@ class Case:
         """
         import torch
 
+        if self._huge:
+            from harness.equality import sparse
+
+            if math.prod(shape) >= sparse.LARGE:
+                count = sparse.PERIOD // torch.empty(0, dtype=self.dtype).element_size()
+                return sparse.repeated(self._drawn(draw, (count,), scale, offset), shape)
+        return self._drawn(draw, shape, scale, offset).to(self._device)
+
+    def _drawn(self, draw: Callable[..., Any], shape: tuple[int, ...], scale: float, offset: float) -> torch.Tensor:
+        import torch
+
         tensor = torch.empty(shape)
         draw(out=tensor.numpy(), dtype="float32")
         if scale != 1.0:
             tensor.mul_(scale)
         if offset != 0.0:
             tensor.add_(offset)
-        return tensor.to(self.dtype).to(self._device)
+        return tensor.to(self.dtype)

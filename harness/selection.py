@@ -37,12 +37,17 @@ class Selection:
         if self.family == "none":
             cases = self._of(suite, own)
         elif self.family == "few":
-            cases = self._of(suite, own) + self._of(suite, edges.quick(), suite.family_names())
+            cases = self._of(suite, own) + self._of(suite, edges.quick(), suite.family_names()) + self._far(suite)
         elif self.family == "all":
-            cases = self._of(suite, own + edges) + self._of(suite, edges, suite.family_names())
+            cases = self._of(suite, own + edges) + self._of(suite, edges, suite.family_names()) + self._far(suite)
+        elif self.family == "far":
+            cases = self._far(suite)
         else:
             cases = self._of(suite, edges, (self.family,) if _declares(suite, self.family) else ())
         return [case for case in cases if self.keyword in repr(case)]
+
+    def _far(self, suite: Suite) -> list[Case]:
+        return self._of(suite, suite.far, ("far",)) if suite.far else []
 
     def _of(self, suite: Suite, sweep: Sweep, families: Sequence[str] = ("",)) -> list[Case]:
         cases = replace(suite, sweep=sweep).cases(self.axes, self.seed)

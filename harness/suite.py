@@ -54,6 +54,7 @@ class Suite:
     line: int
     families: Mapping[str, Sequence[str]] = field(default_factory=dict)
     edges: Sweep | None = None
+    far: Sweep | None = None
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def cases(self, overrides: Mapping[str, Sequence[AxisValue]] | None = None, seed: int = 0) -> list[Case]:
@@ -65,7 +66,7 @@ class Suite:
         case.start(device)
         made = self.make_inputs(case)
         inputs = made if isinstance(made, tuple) else (made,)
-        if not case.family:
+        if case.family in ("", "far"):
             return inputs
         from harness.equality.families import apply
         from harness.equality.tensors import argument_names
@@ -98,6 +99,7 @@ def suite(
     nondeterministic: str = "",
     families: Mapping[str, Sequence[str]] | None = None,
     edges: Sweep | None = None,
+    far: Sweep | None = None,
     rules: Mapping[str, Rule] | None = None,
 ) -> Callable[[Callable[[Case], Any]], Suite]:
     """Turn a function that makes the inputs of one case into a suite.
@@ -108,8 +110,9 @@ def suite(
     why two runs may differ in their bits.
 
     `families` names, for each argument of the reference, the families of inputs (`harness.equality.families`) that it
-    must hold for; `edges` are further sizes, at which they are tried, the first ones by default. `rules` names, for
-    outputs that are whole numbers ("output[1]"), a rule of `harness.equality.rules` other than the dtype's own.
+    must hold for; `edges` are further sizes, at which they are tried, the first ones by default; `far` are sizes too
+    large to run, of which the vgpu tries the first and the last blocks. `rules` names, for outputs that are whole
+    numbers ("output[1]"), a rule of `harness.equality.rules` other than the dtype's own.
     """
 
     def decorate(make_inputs: Callable[[Case], Any]) -> Suite:
@@ -128,6 +131,7 @@ def suite(
             line=code.co_firstlineno,
             families=families or {},
             edges=edges,
+            far=far,
             rules=rules or {},
         )
 

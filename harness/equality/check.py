@@ -14,7 +14,7 @@ import torch
 
 from harness.case import Case
 from harness.device import Device
-from harness.equality import families, policy
+from harness.equality import families, far, policy
 from harness.equality.compare import compare, failure
 from harness.equality.conditions import FIRST, Conditions, second, single_changes, under
 from harness.equality.guards import Call, GuardError, changed_inputs, guarded_call, repeated_call, unlike
@@ -35,6 +35,8 @@ def check(suite: Suite, case: Case, device: Device) -> Verdict:
 
 
 def _check(suite: Suite, case: Case, device: Device) -> Verdict:
+    if case.family == families.FAR:
+        return far.check(suite, case, device)
     inputs = suite.inputs(case, device.torch)
     arguments = argument_names(suite.reference)
     if not case.family:

@@ -10,6 +10,7 @@ or same values, laid out otherwise. A table; the suite says which rows make sens
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from harness.case import Case
 
-Kind = Literal["values", "mask", "layout"]
+Kind = Literal["values", "mask", "layout", "far"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,11 @@ def _values(draw: Callable[[np.random.Generator, tuple[int, ...], Scalar], Any])
     return make
 
 
+def _rows(values: Any) -> Any:
+    """The same memory as a matrix: every dimension but the last as one."""
+    return values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
+
+
 def _signs(random: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return random.integers(0, 2, shape) * 2 - 1
 
@@ -166,7 +172,7 @@ def _sprinkled(*values: float) -> Callable[..., Any]:
 
     def draw(random: np.random.Generator, shape: tuple[int, ...], scalar: Scalar) -> Any:
         drawn = random.standard_normal(shape)
-        rows = drawn.reshape(-1, shape[-1])
+        rows = _rows(drawn)
         for row in range(0, len(rows), 2):
             if shape[-1]:
                 rows[row, random.integers(0, shape[-1])] = values[row // 2 % len(values)]
@@ -188,7 +194,7 @@ def _minus_infinity_rows(random: np.random.Generator, shape: tuple[int, ...], sc
     import numpy as np
 
     drawn = random.standard_normal(shape)
-    drawn.reshape(-1, shape[-1])[::2] = -np.inf
+    _rows(drawn)[::2] = -np.inf
     return drawn
 
 
@@ -217,7 +223,7 @@ def _filled(value: bool) -> Callable[..., Any]:
 def _some_rows(random: np.random.Generator, shape: tuple[int, ...]) -> Any:
     """Every second row as a whole, the others in parts."""
     drawn = random.random(shape) < 0.5
-    rows = drawn.reshape(-1, shape[-1])
+    rows = _rows(drawn)
     rows[::2] = True
     rows[1::2, :1] = False
     return drawn
@@ -302,6 +308,8 @@ _TABLE = (
     Family("wide-rows", "layout", "the left part of a wider tensor", _wide_rows),
     Family("transposed", "layout", "column after column", _transposed),
     Family("zero-rows", "layout", "no rows at all", _rowless),
+    Family("far", "far", "offsets beyond 2^32 elements, first and last blocks only: `harness.equality.far`",
+           lambda random, tensor: tensor),
 )  # fmt: skip
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _TABLE}
@@ -309,6 +317,7 @@ ORDINARY = ("uniform", "large", "constant", "one-hot", "sorted", "alternating")
 MASKS = tuple(name for name, family in FAMILIES.items() if family.kind == "mask")
 VIEWS = ("misaligned", "strided", "wide-rows", "transposed")
 ROWLESS = "zero-rows"
+FAR = "far"
 
 
 def sorted_rows(values: Any) -> Any:

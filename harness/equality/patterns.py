@@ -77,13 +77,13 @@ def _columns(seen: Seen) -> str:
     first, last, count = int(bad[0]), int(bad[-1]), len(bad)
     if count == cols or cols < 2:
         return ""
-    if first > 0 and last == cols - 1:
-        return f"all errors are in columns >= {first} of {cols}: the tail of the rows"
-    for stride in (2, 4, 8, 16, WARP):
+    for stride in (WARP, 16, 8, 4, 2):
         residues = (bad % stride).unique()
         if len(residues) == 1 and count >= min(4, -(-cols // stride)):
             which = ("even", "odd")[int(residues[0])] if stride == 2 else f"{int(residues[0])} modulo {stride}"
             return f"all errors are in columns that are {which}, of {cols}"
+    if first > 0 and last == cols - 1:
+        return f"all errors are in columns >= {first} of {cols}: the tail of the rows"
     if last < cols - 1:
         return f"all errors are in columns {first} to {last} of {cols}"
     return ""

@@ -67,10 +67,14 @@ class PoisonedEmpties(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
-        if func._schema.name in _EMPTY:
+        if self.makes_empty(func):
             made = self.place(made)
             poison(made, self.pattern)
         return made
+
+    def makes_empty(self, func: Any) -> bool:
+        """Whether an operator hands out uninitialised memory."""
+        return func._schema.name in _EMPTY
 
     def place(self, made: torch.Tensor) -> torch.Tensor:
         """Where an uninitialised tensor lies: a subclass moves it."""

@@ -22,6 +22,7 @@ FAMILIES = {
     reduction=lambda case: case.seq,
     sweep=Sweep(batch=(1, 8, 32), seq=(32, 64, 128), heads=12),
     edges=Sweep(batch=2, seq=40, heads=3, dtype=("fp16", "bf16", "fp32")),
+    far=Sweep(batch=21846, seq=128, heads=12, dtype="fp16"),
     families=FAMILIES,
 )
 def masked_softmax(case):

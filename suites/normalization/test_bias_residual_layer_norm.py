@@ -17,6 +17,7 @@ from reference.normalization import bias_residual_layer_norm as reference
     + Sweep(batch=1, seq=(1, 33), hidden=(7, 31, 770, 1021))
     + Sweep(batch=1, seq=2, hidden=33000),
     edges=Sweep(batch=1, seq=3, hidden=edge_sizes(vector=8, block=1024), dtype=("fp16", "bf16", "fp32")),
+    far=Sweep(batch=(1 << 22) + 1, seq=1, hidden=1024, dtype="fp16"),
     families={
         "x": (*ORDINARY, "denormal", "infinite", "nan", *VIEWS, ROWLESS),
         "residual": (*ORDINARY, "denormal", "infinite", *VIEWS, ROWLESS),
