@@ -84,9 +84,10 @@ _UNIX = 10**17  # ns; a clock that has run for more than three years counts from
 def load(path: Path) -> Timeline:
     """The timeline in a .json or .json.gz file."""
     events = read(path, LAYOUT)
-    if not events.known and not any(len(table[START]) for table in events.tables):
+    if not events.known and not events.bad and not any(len(table[START]) for table in events.tables):
         raise FuseproofError(
-            f"{path} is no trace of torch.profiler: none of its {events.events:,} events has a category of Kineto's"
+            f"{path} is no trace of torch.profiler: none of its {events.events:,} events is one that Kineto writes; "
+            "export_chrome_trace of a profile makes one"
         )
     base = _base(events)
     names, ids = _distinct(events.names)

@@ -14,25 +14,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.errors import FuseproofError
+from harness.timeline.foreign import EXPORT, SQLITE
 from harness.timeline.sqlite_columns import UNREADABLE, Tables, one_line
 
-EXPORT = "nsys export --type sqlite"
-
 _HEADER = 100  # bytes; https://www.sqlite.org/fileformat.html, 1.3
-_MAGIC = b"SQLite format 3\0"
 _WAL = 2
 _OURS = ("StringIds", "CUPTI_ACTIVITY_KIND_KERNEL", "CUPTI_ACTIVITY_KIND_RUNTIME", "NVTX_EVENTS", "META_DATA_EXPORT")
-_REPORTS = (".nsys-rep", ".qdrep", ".qdstrm")
-_FOREIGN = (
-    (b"\x1f\x8b", "is compressed with gzip: unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "is compressed with zstd: unpack it first"),
-    (b"PK\x03\x04", "is a zip archive: unpack it first"),
-    (b"\x89HDF", f"is an HDF5 export: export the report with {EXPORT}"),
-    (b"ARROW1", f"is an Arrow export: export the report with {EXPORT}"),
-    (b"PAR1", f"is a Parquet export: export the report with {EXPORT}"),
-    (b"{", "is JSON, no SQLite database: a trace of torch.profiler ends in .json or .json.gz"),
-    (b"[", "is JSON, no SQLite database: a trace of torch.profiler ends in .json or .json.gz"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +80,8 @@ def _header(path: Path) -> _Header:
         raise FuseproofError(f"{path} cannot be read: {error.strerror or error}") from error
     if not size:
         raise FuseproofError(f"{path} is empty: export the report again with {EXPORT}")
-    if not start.startswith(_MAGIC):
-        if path.suffix in _REPORTS:
-            raise FuseproofError(f"{path} is a report of Nsight Systems, whose format is not public: {EXPORT} {path}")
-        if _MAGIC.startswith(start):
-            raise FuseproofError(f"{path} is cut off after {size} bytes: export the report again with {EXPORT}")
-        known = (text for magic, text in _FOREIGN if start.lstrip().startswith(magic))
-        otherwise = f"is no SQLite database, or an encrypted one: export the report with {EXPORT}"
-        raise FuseproofError(f"{path} {next(known, otherwise)}")
+    if not SQLITE.startswith(start[: len(SQLITE)]):
+        raise FuseproofError(f"{path} is no SQLite database, or an encrypted one: export the report with {EXPORT}")
     if len(start) < _HEADER:
         raise FuseproofError(f"{path} is cut off after {size} bytes: export the report again with {EXPORT}")
     if _size(Path(f"{path}-journal")):

@@ -20,14 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import FuseproofError
+from harness.timeline.foreign import GZIP, GZIP_FORMAT
 from harness.vgpu.native import shared_library
 
 _HERE = Path(__file__).parent
 _BLOCK = 8 << 20
 _COMPRESSED = 256 << 10
 _LONGEST = 512 << 20  # an event, or a member of the document beside the events, that is longer is no trace's
-_GZIP = b"\x1f\x8b"
-_GZIP_FORMAT = 31
 
 # slots of every event; those of arguments follow
 NAME, START, DURATION, PROCESS, THREAD, CODE, FIRST_ARGUMENT = range(7)
@@ -87,7 +86,11 @@ def read(path: Path, layout: Layout) -> Events:
         raise FuseproofError(f"{path} cannot be read: {error.strerror or error}") from error
     state = lib.trace_look(reader)
     if state.stage == 0:
-        raise FuseproofError(f"{path} is empty: there is no trace in it")
+        raise FuseproofError(
+            f"{path} is empty: there is no trace in it"
+            if whole or not path.stat().st_size
+            else f"{path} breaks off before its first event: export it again"
+        )
     if not state.found:
         raise FuseproofError(f"{path} is JSON without traceEvents: no trace of torch.profiler")
     return _events(ffi, lib, reader, layout, bytes_read, truncated=state.stage != 3 or not whole)
@@ -96,7 +99,7 @@ def read(path: Path, layout: Layout) -> Events:
 def _blocks(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     """The text in blocks; the second of a pair says, with the last, that the file is whole."""
     block = file.read(_COMPRESSED)
-    if block.startswith(_GZIP):
+    if block.startswith(GZIP):
         yield from _inflated(file, block)
         return
     while block:
@@ -105,10 +108,10 @@ def _blocks(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 
 
 def _inflated(file: BinaryIO, block: bytes) -> Iterator[tuple[bytes, bool]]:
-    inflater = zlib.decompressobj(wbits=_GZIP_FORMAT)
+    inflater = zlib.decompressobj(wbits=GZIP_FORMAT)
     while block:
         if inflater.eof:  # one more member of the same file
-            inflater = zlib.decompressobj(wbits=_GZIP_FORMAT)
+            inflater = zlib.decompressobj(wbits=GZIP_FORMAT)
         try:
             text = inflater.decompress(block)
         except zlib.error as error:
@@ -131,7 +134,9 @@ def _configure(ffi: Any, lib: Any, reader: Any, layout: Layout) -> None:
 def _damaged(path: Path, ffi: Any, state: Any, before: int) -> FuseproofError:
     message = ffi.string(state.message).decode()
     if state.stage == 0:
-        return FuseproofError(f"{path} is no trace: {message}")
+        return FuseproofError(
+            f"{path} is no trace: {message}; traces of torch.profiler and SQLite exports of Nsight Systems are read"
+        )
     return FuseproofError(
         f"{path} is damaged at byte {before + state.at}, behind {state.events:,} events: {message}; export it again"
     )

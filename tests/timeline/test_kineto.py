@@ -180,6 +180,11 @@ def test_an_event_without_a_readable_time_is_left_out_and_counted():
     assert [(finding.name, finding.count) for finding in found.findings] == [("unreadable times", 3)]
 
 
+def test_a_trace_of_unreadable_times_only_is_a_trace():
+    (finding,) = read('{"traceEvents": [{"ph": "X", "cat": "kernel", "name": "k", "ts": NaN}]}').findings
+    assert finding.name == "unreadable times"
+
+
 def test_a_truncated_file_gives_what_could_be_read_and_says_how_much():
     content = text(kernel(1, 1), kernel(5, 2), kernel(9, 3))
     found = read(content[:-30])
@@ -213,13 +218,14 @@ def test_events_longer_than_a_block_of_the_reader_are_read(monkeypatch):
         (b"\x7fELF\x00\x00", "trace.json is no trace: it is no JSON"),
         ('{"results": [1, 2]}', "trace.json is JSON without traceEvents: no trace of torch.profiler"),
         ('{"traceEvents": {}}', "traceEvents is no list"),
-        ('{"traceEvents": [{"ph": "X", "cat": "sql", "ts": 1}]}', "none of its 1 events has a category of Kineto's"),
+        ('{"traceEvents": [{"ph": "X", "cat": "sql", "ts": 1}]}', "none of its 1 events is one that Kineto writes"),
         ('{"traceEvents": [{"ph" "X"}]}', "trace.json is damaged at byte 23, behind 0 events: a colon is missing"),
         ('{"traceEvents": [{"ph": X}]}', "a value is neither number, text, list nor object"),
         ('{"traceEvents": [5]}', "an event is no object"),
         ('{"traceEvents": []} {}', "there is text behind its end"),
         ('{"traceEvents": [{"a": ' + "[" * 500, "values are nested too deep"),
         (b"\x1f\x8b nothing", "it cannot be decompressed"),
+        (gzip.compress(b"{}")[:10], "trace.json breaks off before its first event: export it again"),
     ],
 )  # fmt: skip
 def test_what_is_no_trace_is_one_sentence(content, sentence):

@@ -1,6 +1,5 @@
 """Files that are no whole export of Nsight Systems: one sentence each, and never a traceback."""
 
-import gzip
 import os
 import re
 import shutil
@@ -51,9 +50,6 @@ def long_story(kernels=2000):
         (b"", "is empty"),
         (b"SQLite for", "is cut off after 10 bytes"),
         (b"SQLite format 3\0" + bytes(20), "is cut off after 36 bytes"),
-        (b'  {"traceEvents": []}', "is JSON"),
-        (gzip.compress(b"SQLite format 3\0"), "is compressed with gzip: unpack it first"),
-        (b"\x89HDF\r\n\x1a\n", "nsys export --type sqlite"),
         (bytes(range(7, 207)) * 40, "no SQLite database, or an encrypted one"),
     ],
 )
@@ -61,12 +57,6 @@ def test_a_file_of_another_kind_is_named(tmp_path, content, says):
     path = tmp_path / "run.sqlite"
     path.write_bytes(content)
     assert says in refused(path)
-
-
-def test_a_report_is_to_be_exported(tmp_path):
-    path = tmp_path / "run.nsys-rep"
-    path.write_bytes(b"anything")
-    assert f"nsys export --type sqlite {path}" in refused(path)
 
 
 def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path):
