@@ -109,6 +109,9 @@ def mutate(
     kernel: Annotated[
         list[str] | None, typer.Option("--kernel", metavar="FILE", help="Only mutants of this .cu or .cuh file.")
     ] = None,
+    operator: Annotated[
+        list[str] | None, typer.Option("--operator", metavar="NAME", help="Only mutants of this operator.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many mutants to draw.", min=1)] = 100,
     all_: Annotated[bool, typer.Option("--all", help="Every mutant.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
@@ -116,14 +119,24 @@ def mutate(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder's journal knows.")] = False,
     at_least: Annotated[float, typer.Option(help="The score below which to exit with 1.", min=0, max=1)] = 0.99,
     device: Annotated[str | None, typer.Option(help="vgpu[:GPU].")] = None,
+    dtype: Dtype = None,
+    batch: Batch = None,
+    seq: Seq = None,
+    axis: Axis = None,
+    keyword: Keyword = "",
+    quick: Quick = False,
+    family: Family = "few",
     out: Annotated[Path, typer.Option(help="Folder for the reports and the journal.")] = DEFAULT_OUT,
 ) -> None:
     """Break the CUDA sources of suites in small ways, and count the mistakes that their cases notice."""
     from harness.discovery import report
     from harness.mutation.command import Options
     from harness.mutation.command import mutate as run_campaign
+    from harness.selection import select
 
-    options = Options(tuple(kernel or ()), seed, None if all_ else limit, jobs, resume, out)
+    selection = select(batch, seq, dtype, axis or (), quick=quick, keyword=keyword, family=family)
+    drawn = None if all_ else limit
+    options = Options(selection, tuple(kernel or ()), tuple(operator or ()), seed, drawn, jobs, resume, out)
     console = _console()
     campaign = run_campaign(suites or (), device or "vgpu", options, console)
     console.print(report("mutation.terminal").renderable(campaign))

@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.compiler import find_nvcc, nvcc_version, sources_of
 from harness.device import Device
 from harness.errors import FuseproofError
 from harness.mutation import ptx
-from harness.mutation.mutant import Mutant, mutants_of, sample
+from harness.mutation.explained import Explained
+from harness.mutation.mutant import Mutant, mutants_of
+from harness.mutation.operators import OPERATORS
 from harness.mutation.outcome import Fate, Outcome
 from harness.mutation.parsing import parse
 from harness.mutation.probe import Baseline
@@ -43,7 +45,7 @@ class FileScore:
 
     @property
     def score(self) -> float | None:
-        """Dead ÷ (dead + survived); None where all mutants are equivalent or do not compile."""
+        """Dead ÷ (dead + survived); None where all mutants are equivalent, explained or do not compile."""
         judged = self.dead + self.alive
         return self.dead / judged if judged else None
 
@@ -59,6 +61,15 @@ class Campaign:
     possible: int
     mutants: tuple[Mutant, ...]
     outcomes: tuple[Outcome, ...]
+    explained: Explained = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """A survivor that the project's table explains counts as explained."""
+        settled = (
+            replace(each, fate="explained") if each.fate == "survived" and each.mutant in self.explained else each
+            for each in self.outcomes
+        )
+        object.__setattr__(self, "outcomes", tuple(settled))
 
     @property
     def files(self) -> list[FileScore]:
@@ -77,6 +88,12 @@ class Campaign:
         """In the order of files and lines."""
         pairs = zip(self.mutants, self.outcomes, strict=True)
         return [(mutant, outcome) for mutant, outcome in pairs if outcome.fate == "survived"]
+
+    @property
+    def explained_survivors(self) -> list[tuple[Mutant, str]]:
+        """Those that the project's table explains, each with its reason."""
+        pairs = zip(self.mutants, self.outcomes, strict=True)
+        return [(mutant, self.explained[mutant.id]) for mutant, outcome in pairs if outcome.fate == "explained"]
 
     @property
     def guards(self) -> list[tuple[str, int]]:
@@ -98,10 +115,13 @@ def mutable_files(base: Baseline, wanted: Sequence[str] = ()) -> list[Path]:
     return found
 
 
-def draw(files: Sequence[Path], limit: int | None, seed: int) -> tuple[list[Mutant], int]:
-    """The mutants to run, and how many there are."""
-    possible = mutants_of([parse(path, project_name(path)) for path in files])
-    return sample(possible, limit, seed), len(possible)
+def possible_mutants(files: Sequence[Path], operators: Sequence[str] = ()) -> list[Mutant]:
+    """All mutants of these files; of the operators named, those alone."""
+    known = {operator.name for operator in OPERATORS}
+    if unknown := sorted(set(operators) - known):
+        raise FuseproofError(f"no operator is called {', '.join(unknown)}: there are {', '.join(sorted(known))}")
+    found = mutants_of([parse(path, project_name(path)) for path in files])
+    return [mutant for mutant in found if not operators or mutant.operator in operators]
 
 
 def project_name(path: Path) -> str:

@@ -18,20 +18,27 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.mutation.campaign import Campaign
+    from harness.selection import Selection
 
 JOURNAL = "mutation.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`limit` None means every mutant; `files` are ends of paths; `seed` draws mutants, inputs have the suites' own."""
+    """`selection` chooses cases, `files` (ends of paths) and `operators` mutants, all of them where empty.
 
+    `seed` draws `limit` mutants; None means every one. `explained` is the project's table.
+    """
+
+    selection: Selection
     files: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
     seed: int = 0
     limit: int | None = None
     jobs: int = 1
     resume: bool = False
     out: Path = Path("reports/out")
+    explained: Path = Path("suites/explained_mutants.csv")
 
 
 def mutate(suites: Sequence[str], device: str | None, options: Options, console: Console) -> Campaign:
@@ -39,21 +46,23 @@ def mutate(suites: Sequence[str], device: str | None, options: Options, console:
     one_thread()
     from harness.device import open_device, parse_spec
     from harness.discovery import find_suites
-    from harness.mutation.campaign import Campaign, digest, draw, mutable_files
+    from harness.mutation.campaign import Campaign, digest, mutable_files, possible_mutants
+    from harness.mutation.explained import read_explained
+    from harness.mutation.mutant import sample
     from harness.mutation.outcome import Journal
     from harness.mutation.probe import baseline
     from harness.mutation.runner import run_mutants
-    from harness.selection import Selection
 
     spec = parse_spec(device)
     if spec.kind != "vgpu":
         raise FuseproofError(f"mutants run on the vgpu, not on {spec.label}: a broken kernel may take a GPU with it")
     found = find_suites(suites)
     opened = open_device(spec)
-    jobs = Selection().jobs(found)
+    jobs = options.selection.jobs(found)
     with progress(console, "original", len(jobs)) as advance:
         base = baseline(jobs, opened, lambda: advance(""))
-    mutants, possible = draw(mutable_files(base, options.files), options.limit, options.seed)
+    possible = possible_mutants(mutable_files(base, options.files), options.operators)
+    mutants = sample(possible, options.limit, options.seed)
     journal = Journal(options.out / JOURNAL, digest(base, jobs, opened), resume=options.resume)
     with progress(console, "mutants", len(mutants)) as advance:
         for mutant in mutants:
@@ -61,7 +70,10 @@ def mutate(suites: Sequence[str], device: str | None, options: Options, console:
                 advance("")
         outcomes = run_mutants(mutants, base, opened, journal, options.jobs, lambda done: advance(done.fate))
     names = tuple(suite.name for suite in found)
-    return Campaign(names, opened.label, options.seed, len(jobs), possible, tuple(mutants), tuple(outcomes))
+    explained = read_explained(options.explained)
+    return Campaign(
+        names, opened.label, options.seed, len(jobs), len(possible), tuple(mutants), tuple(outcomes), explained
+    )
 
 
 def one_thread() -> None:

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, get_args
 
 from harness.errors import FuseproofError
 
-Fate: TypeAlias = Literal["killed", "timed out", "survived", "equivalent", "does not compile"]
+Fate: TypeAlias = Literal["killed", "timed out", "survived", "explained", "equivalent", "does not compile"]
 FATES: tuple[Fate, ...] = get_args(Fate)
 
 
@@ -41,7 +41,12 @@ GUARDS = (
     ("misaligned", "access check"),
     ("outside", "access check"),
     ("barrier", "barrier"),
-    ("run twice", "repeat in reverse order"),
+    ("run twice", "repeat under other conditions"),
+    ("blocks do not write", "far indices"),
+    ("of the last", "far indices"),
+    ("of the first", "far indices"),
+    ("returned the same output", "other inputs"),
+    (" wrote ", "memory around"),
     ("changed input", "inputs are read only"),
     ("inputs are read only", "inputs are read only"),
     ("NaN", "NaN and infinities"),

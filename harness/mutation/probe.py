@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.case import Case
@@ -87,11 +87,6 @@ def cpu_seconds() -> float:
 def cheapest_first(probes: Sequence[Probe]) -> list[Probe]:
     """The order before anything is known of which cases kill."""
     return sorted(probes, key=lambda probe: (probe.cpu_seconds, probe.id))
-
-
-def with_seed(jobs: Sequence[Job], seed: int) -> list[Job]:
-    """The same cases on other inputs."""
-    return [replace(job, case=Case(job.case.suite, job.case.axes, seed)) for job in jobs]
 
 
 def _must_pass(suite: Suite, case: Case, device: Device) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,10 @@ from harness.entries import entries_of
 
 OPTIONS = ("-O3", "-std=c++17", "-include", "cuda_fp16.h", "-diag-suppress", "177")
 _ENTRY = re.compile(r"^(?:\.\w+ )*\.entry ([\w$]+)\(.*?^}\n", re.MULTILINE | re.DOTALL)
+_FUNCTION = re.compile(r"^(?:\.\w+ )*\.func .*?^}\n", re.MULTILINE | re.DOTALL)
+_VARIABLE = re.compile(
+    r"^(?:\.\w+ )*\.(?:global|const|shared)\b[^;=]*?([\w$]+)(?:\[\d*\])*(?: =[^;]*)?;", re.MULTILINE | re.DOTALL
+)
 _LABEL = re.compile(r"\$L__BB\d+_")
 _COMMUTATIVE = re.compile(
     r"^(\s*(?:@!?%\w+ )?(?:add|mul|max|min|and|or|xor|fma|mad)\.[\w.:]+\s+[^,]+, )([^,;]+), ([^,;]+)", re.MULTILINE
@@ -61,21 +65,14 @@ def fingerprints(ptx: str) -> dict[str, str]:
     """
     entries = {match[1]: match[0] for match in _ENTRY.finditer(ptx)}
     rest = _ENTRY.sub("", ptx)
-    declarations = [line for line in _declarations(rest) if "fuseproof_entry_" not in line]
+    functions, variables = _FUNCTION.findall(rest), {match[1]: match[0] for match in _VARIABLE.finditer(rest)}
     found = {}
     for name, body in entries.items():
-        named = set(_SYMBOL.findall(body))
-        module = [text for text in declarations if ".func" in text or named & set(_SYMBOL.findall(text))]
+        named = set(_SYMBOL.findall("".join([body, *functions])))
+        module = [*functions, *(text for variable, text in variables.items() if variable in named)]
         normal = _COMMUTATIVE.sub(_sorted_operands, _LABEL.sub("$L_", body))
         found[name] = hashlib.blake2b("\0".join([*module, normal]).encode(), digest_size=16).hexdigest()
     return found
-
-
-def _declarations(rest: str) -> Iterable[str]:
-    """Variables and functions outside kernels, each as one text; the header's directives are the same for all."""
-    functions = re.findall(r"^(?:\.\w+ )*\.func .*?^}\n", rest, re.MULTILINE | re.DOTALL)
-    variables = re.findall(r"^(?:\.\w+ )*\.(?:global|const|shared)\b.*?;", rest, re.MULTILINE | re.DOTALL)
-    return [*functions, *variables]
 
 
 def _sorted_operands(match: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import update_wrapper
 from typing import Any
 
 from harness.case import Case
@@ -26,7 +27,7 @@ class _Inputs:
         self._make, self._made = make, dict[tuple[str, int], Any]()
 
     def __call__(self, case: Case) -> Any:
-        key = (case.id, case.seed)
+        key = (repr(case), case.seed)
         if key not in self._made:
             self._made[key] = self._make(case)
         return self._made[key]
@@ -37,6 +38,7 @@ class _Reference:
 
     def __init__(self, reference: Callable[..., Any]) -> None:
         self._reference, self._known = reference, dict[str, Any]()
+        update_wrapper(self, reference)  # a check asks for the names of its parameters
 
     def __call__(self, *inputs: Any) -> Any:
         key = _digest(inputs)

@@ -27,6 +27,9 @@ def render(campaign: Campaign) -> str:
     for mutant, outcome in campaign.survivors:
         lines += [f"`{mutant.id}`, after {outcome.cases_run} cases: {mutant.file}:{mutant.line}\n"]
         lines += [f"```diff\n{mutant.diff.rstrip()}\n```\n"]
+    if explained := campaign.explained_survivors:
+        lines += ["## Explained", "", "| mutant | line | why it computes the same |", "| --- | ---: | --- |"]
+        lines += [_line((f"`{mutant.id}`", str(mutant.line), reason)) for mutant, reason in explained]
     return "\n".join(lines) + "\n"
 
 

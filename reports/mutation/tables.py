@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.mutation.campaign import Campaign, FileScore
+from harness.mutation.outcome import FATES
 
-HEADINGS = ("file", "mutants", "killed", "timed out", "survived", "equivalent", "does not compile", "score")
+HEADINGS = ("file", "mutants", *FATES, "score")
 
 
 def heading(campaign: Campaign) -> str:
@@ -25,5 +26,5 @@ def percent(score: float | None) -> str:
 
 
 def _row(file: FileScore) -> tuple[str, ...]:
-    counted = [str(file.counts.get(fate, 0)) for fate in HEADINGS[2:-1]]  # type: ignore[call-overload]
+    counted = [str(file.counts.get(fate, 0)) for fate in FATES]
     return file.file, str(file.mutants), *counted, percent(file.score)

@@ -12,7 +12,9 @@ from reference.activation import bias_gelu as reference
     fused=fused.bias_gelu,
     reference=reference.bias_gelu,
     launches=1,
-    sweep=Sweep(batch=(1, 8, 32), seq=(32, 128), hidden=3072) + Sweep(batch=1, seq=(1, 33), hidden=(1, 31, 770, 1021)),
+    sweep=Sweep(batch=(1, 8, 32), seq=(32, 128), hidden=3072)
+    + Sweep(batch=1, seq=(1, 33), hidden=(1, 31, 770, 1021))
+    + Sweep(batch=1, seq=32, hidden=8191),  # more tiles of columns than of rows, and two rows a thread
     edges=Sweep(batch=1, seq=3, hidden=edge_sizes(vector=8, block=128), dtype=("fp16", "bf16", "fp32")),
     far=Sweep(batch=65535 * 64, seq=1, hidden=1032, dtype="fp16"),
     families={
