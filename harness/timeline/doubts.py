@@ -77,6 +77,11 @@ def device_reasons(timeline: Timeline, seen: Doubts, devices: Ints) -> list[str]
     ]
 
 
+def count_reasons(seen: Doubts, devices: Ints) -> list[str]:
+    """For each device why the count of its launches is withheld."""
+    return [_TRUNCATED if seen.truncated else ""] * len(devices)
+
+
 def range_reasons(timeline: Timeline, seen: Doubts, found: Launches) -> list[str]:
     """For each range why the count of its launches is withheld."""
     columns = (
@@ -84,6 +89,7 @@ def range_reasons(timeline: Timeline, seen: Doubts, found: Launches) -> list[str
         (_possible_orphans(timeline, seen, found), "operations without a call, perhaps launched in it: {}"),
         (_inside(timeline, np.flatnonzero(seen.lost)), "launch calls in it without an operation: {}"),
         (_inside(timeline, found.call[seen.whole_graph & ~seen.orphan]), _GRAPHS),
+        ([int(seen.truncated)] * len(timeline.ranges), _TRUNCATED),
     )
     return [
         _first(*zip(counts, [text for _, text in columns], strict=True))
@@ -144,7 +150,7 @@ def _nested(calls: pd.DataFrame, threads: Ints) -> Flags:
     start, end = calls["start"].to_numpy(), calls["end"].to_numpy()
     order = np.lexsort((-end, start, threads))
     frame = pd.DataFrame({"thread": threads[order], "end": end[order]})
-    reached = frame.groupby("thread")["end"].cummax().groupby(frame["thread"]).shift(fill_value=-1)
+    reached = frame.groupby("thread")["end"].cummax().groupby(frame["thread"]).shift(fill_value=-_INFINITE)
     nested = np.zeros(len(calls), bool)
     nested[order] = reached.to_numpy() >= end[order]
     return nested & (end > start)

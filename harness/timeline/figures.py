@@ -212,7 +212,9 @@ def _devices(timeline: Timeline, found: Launches, seen: Doubts, idle: pd.DataFra
     _withhold(table, _OF_WINDOW, reasons)
     table.insert(0, "device", devices)
     table.insert(1, "name", [timeline.source.devices.get(index, "") for index in devices.tolist()])
-    return table.assign(withheld="", withheld_window=reasons)
+    counts = doubting.count_reasons(seen, devices)
+    _withhold(table, list(COUNTS), counts)
+    return table.assign(withheld=counts, withheld_window=reasons)
 
 
 def _ranges(timeline: Timeline, found: Launches, seen: Doubts, idle: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:

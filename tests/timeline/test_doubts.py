@@ -68,6 +68,10 @@ def test_a_launch_without_an_operation_is_lost():
     assert reasons(timeline)["later"] == ("", "")
 
 
+def test_a_launch_is_lost_on_a_clock_below_zero_too():
+    assert findings(trace(call(-90, 1), call(-80, 2), kernel(-70, 2))) == {"lost operations": 1}
+
+
 def test_a_drivers_call_inside_a_runtimes_is_not_lost():
     inner = event("cuda_driver", "cuLaunchKernel", 2, 1, correlation=2)
     assert findings(trace(call(1, 1, dur=4), inner, kernel(9, 1))) == {}
@@ -84,7 +88,7 @@ def test_launches_that_a_capture_recorded_are_not_lost():
 
 @pytest.mark.parametrize("name", ["cudaMalloc", "cudaMemcpyAsync", "cudaLaunchHostFunc", "cudaDeviceSynchronize"])
 def test_calls_that_launch_no_kernel_cannot_lose_one(name):
-    assert findings(trace(call(1, 1, name=name))) == {}
+    assert findings(trace(call(1, 1, name=name), call(4, 2), kernel(9, 2))) == {}
 
 
 def test_an_operation_that_ends_before_it_starts_withholds_what_came_after_its_call():
@@ -121,10 +125,12 @@ def test_kernels_that_overlap_on_their_stream_are_counted():
     assert findings(trace(call(1, 1), kernel(5, 1), call(2, 2), kernel(8, 2))) == {"overlaps on a stream": 1}
 
 
-def test_a_truncated_file_withholds_every_window():
+def test_a_truncated_file_withholds_every_window_and_count():
     timeline = read(text(annotation("work", 0, 50), call(1, 1), kernel(5, 1), kernel(6, 2))[:-20])
-    assert reasons(timeline) == {"work": ("", "the file breaks off")}
-    assert figures(timeline).devices["withheld_window"].tolist() == ["the file breaks off"]
+    assert reasons(timeline) == {"work": ("the file breaks off", "the file breaks off")}
+    (device,) = figures(timeline).devices.to_dict("records")
+    assert (device["withheld"], device["withheld_window"]) == ("the file breaks off", "the file breaks off")
+    assert pd.isna(device["launches"])
 
 
 def test_a_range_of_a_process_without_calls_cannot_be_answered():
@@ -133,5 +139,7 @@ def test_a_range_of_a_process_without_calls_cannot_be_answered():
 
 
 def test_ranges_beyond_the_recording_are_counted():
-    timeline = trace(event("Trace", "PyTorch Profiler (0)", 10, 50), annotation("work", 5, 10))
+    timeline = trace(
+        event("Trace", "PyTorch Profiler (0)", 10, 50), annotation("work", 5, 10), call(11, 1), kernel(20, 1)
+    )
     assert findings(timeline) == {"cut-off ranges": 1}
