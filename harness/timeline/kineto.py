@@ -105,7 +105,7 @@ def load(path: Path) -> Timeline:
         ranges=_timed(tables[_RANGES], texts[_RANGES]) | {"kind": "annotation", "end_thread": tables[_RANGES][THREAD]},
         syncs=_syncs(tables[_SYNCS], texts[_SYNCS], tables[_CALLS]),
         overheads=_timed(tables[_OVERHEADS], texts[_OVERHEADS]),
-        findings=tuple(_findings(events, dropped, unclear)),
+        findings=tuple(_findings(events, dropped, unclear, len(process))),
     )
 
 
@@ -229,7 +229,8 @@ def _source(path: Path, events: Events, base: int, tables: Sequence[Mapping[int,
 
 
 def _devices(other: Mapping[str, Any]) -> dict[int, str]:
-    listed = other.get("deviceProperties")
+    """Names of the GPUs; the first traces of 2021 had them under another key."""
+    listed = other.get("deviceProperties", other.get("computeProperties"))
     found = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     return {each["id"]: str(each.get("name", "")) for each in found if type(each.get("id")) is int}
 
@@ -241,7 +242,13 @@ def _details(events: Events) -> dict[str, str]:
     }
 
 
-def _findings(events: Events, dropped: int, unclear: int) -> Iterable[Finding]:
+def _findings(events: Events, dropped: int, unclear: int, operations: int) -> Iterable[Finding]:
+    if not (operations or dropped or events.truncated):
+        yield Finding(
+            "no operations",
+            1,
+            "nothing that ran on a GPU was recorded: profile with ProfilerActivity.CUDA among activities",
+        )
     if events.truncated:
         yield Finding(
             "truncated", 1,

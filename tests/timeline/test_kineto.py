@@ -120,6 +120,16 @@ def test_devices_are_known_by_name():
     assert found.source.devices == {0: "NVIDIA H100", 1: "NVIDIA A100"}
 
 
+def test_devices_of_the_first_traces_are_known_by_name():
+    found = trace(kernel(1, 1), computeProperties=[{"id": 0, "name": "Tesla V100-DGXS-32GB"}])
+    assert found.source.devices == {0: "Tesla V100-DGXS-32GB"}
+
+
+def test_a_trace_of_the_host_alone_says_how_to_record_the_gpu():
+    (finding,) = trace(event("cpu_op", "aten::mm", 1, 1), annotation("step", 0, 5)).findings
+    assert (finding.name, "ProfilerActivity.CUDA" in finding.sentence) == ("no operations", True)
+
+
 def test_the_recorded_window_is_known():
     assert trace(kernel(1, 1), event("Trace", "PyTorch Profiler (0)", 5, 10, pid="Spans")).source.window == (
         5_000,
