@@ -1,4 +1,4 @@
-"""Kernel names as people write them: "bias_gelu" for "_Z9bias_geluIfLi4EEvPT_PKS0_S3_ii".
+"""Names as people can read them. Kernels: "bias_gelu" for "_Z9bias_geluIfLi4EEvPT_PKS0_S3_ii".
 
 Only the function's own name is taken from a mangled one (Itanium C++ ABI, 5.1): template arguments and namespaces
 would need a whole demangler, and tables group kernels by name.
@@ -20,6 +20,11 @@ def readable(name: str) -> str:
     if start := _NESTED.match(name):
         return _identifiers(name, start.end()) or name
     return name
+
+
+def one_line(text: str) -> str:
+    """Text of a file without what would act on a terminal, or break a line of a table or message."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _identifiers(name: str, position: int, most: int | None = None) -> str:

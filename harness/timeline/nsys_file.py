@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from harness.errors import FuseproofError
 from harness.timeline.foreign import EXPORT, SQLITE
-from harness.timeline.sqlite_columns import UNREADABLE, Tables, one_line
+from harness.timeline.names import one_line
+from harness.timeline.sqlite_columns import UNREADABLE, Tables
 
 _HEADER = 100  # bytes; https://www.sqlite.org/fileformat.html, 1.3
 _WAL = 2

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import FuseproofError
+from harness.timeline.names import one_line
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 
@@ -120,11 +121,6 @@ class Tables:
                 "export the report again: nsys export --type sqlite"
             ) from error
         self.broken[table] = max(self.broken.get(table, 0), rows)
-
-
-def one_line(text: str) -> str:
-    """Text of a damaged file, as a message can hold it."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _ascending(row_ids: Integers, first: int) -> bool:

@@ -120,7 +120,9 @@ def _rows(overview: Overview) -> list[Row]:
 def _launches(overview: Overview) -> Table:
     rows = _rows(overview)
     notes = [
-        f"withheld for {row['label']}: {why}" for row in rows if (why := row["withheld"] or row["withheld_window"])
+        f"withheld for {row['label']}{_on_device(row)}: {why}"
+        for row in rows
+        if (why := row["withheld"] or row["withheld_window"])
     ]
     if (hidden := len(overview.ranges) - MOST_ROWS) > 0:
         notes.append(f"shorter ranges that are not shown: {hidden:,}; --range NAME shows one, --format csv or json all")
@@ -153,6 +155,10 @@ def _gaps(overview: Overview) -> Table:
 
 def _length(row: Row) -> float:
     return -max(0 if pd.isna(row[name]) else row[name] for name in ("window_ns", "host_ns"))
+
+
+def _on_device(row: Row) -> str:
+    return "" if row["ranges"] is None or row["device"] == UNKNOWN else f" on device {row['device']}"
 
 
 def _device(row: Row) -> str:

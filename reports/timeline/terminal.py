@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.timeline.names import one_line
 from harness.timeline.overview import Overview
 from reports.timeline import tables as made
 
@@ -15,11 +16,16 @@ _SHORTEST_NAME = 24
 
 def renderable(overview: Overview) -> RenderableType:
     """Where it comes from, every table with its notes, and the findings."""
-    parts: list[RenderableType] = [Text(made.heading(overview), style="bold"), ""]
+    parts: list[RenderableType] = [_text(made.heading(overview), "bold"), ""]
     for table in made.tables(overview):
-        parts += [Text(table.title, style="bold"), _table(table), *map(Text, table.notes), ""]
-    parts += [Text(sentence, style="yellow") for sentence in made.findings(overview)]
+        parts += [_text(table.title, "bold"), _table(table), *map(_text, table.notes), ""]
+    parts += [_text(sentence, "yellow") for sentence in made.findings(overview)]
     return Group(*parts)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Names come from files: what would act on the terminal does not reach it."""
+    return Text(one_line(text), style=style)
 
 
 def _table(table: made.Table) -> Table:
@@ -31,7 +37,7 @@ def _table(table: made.Table) -> Table:
         else:  # a name may be cut, a number never
             shown.add_column(heading, justify="right", no_wrap=True, min_width=width)
     for row in table.rows:
-        shown.add_row(*map(Text, row))
+        shown.add_row(*map(_text, row))
     return shown
 
 

@@ -90,6 +90,19 @@ def test_a_terminal_cuts_names_and_never_numbers(shown):
     assert "gelu reference" in printed(shown)
 
 
+def test_a_terminal_gets_no_control_characters_from_names():
+    name = "red \x1b[31m and\nanother line"
+    text = printed(overview(figures(trace(annotation(name, 0, 50), call(1, 1), kernel(5, 1, name=name)))))
+    assert "\x1b" not in text
+    assert text.count("red ?[31m and?another line") == 3  # launches, gaps, kernels
+
+
+def test_a_figure_that_is_withheld_on_one_device_says_on_which():
+    events = [annotation("work", 0, 50), call(1, 1), kernel(5, 1, device=1), kernel(30, 99, device=1)]
+    launches = tables.tables(overview(figures(trace(*events))))[0]
+    assert launches.notes == ("withheld for work on device 1: operations without a call, perhaps launched in it: 1",)
+
+
 def test_markdown_escapes_what_names_hold(shown):
     text = markdown.render(shown)
     assert "| a\\<4\\> | 1 | 5.0 |" in text
