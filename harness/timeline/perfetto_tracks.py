@@ -171,7 +171,7 @@ class _Tracks:
 
     def _number(self, keys: pd.DataFrame, own: str, parts: list[Any]) -> int:
         number = int(parts[list(keys).index(own)])
-        return number if number >= 0 else _NOBODY
+        return number if number >= 0 else self._invented()  # Kineto has several: lower halves of pthread_self, signed
 
     def _invented(self) -> int:
         self._next += 1

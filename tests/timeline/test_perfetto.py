@@ -175,6 +175,15 @@ def test_a_process_with_the_number_of_a_device_stays_apart_from_it(tmp_path):
     assert len({e["pid"] for e in events if e["ph"] == "X"}) == 2
 
 
+def test_threads_below_zero_stay_apart(tmp_path):
+    calls = {
+        "name": "cudaLaunchKernel", "api": "runtime", "start": [1, 2], "end": [5, 9], "process": 5,
+        "thread": [-247463936, -255856640],
+    }  # fmt: skip
+    events = events_of(some([("a", 10, 20, 7, 0)], calls), tmp_path)
+    assert [len(track(events, f"thread {thread}", 5)) for thread in calls["thread"]] == [1, 1]
+
+
 def test_times_of_nineteen_digits_keep_their_nanoseconds(tmp_path):
     timeline = some([("a", UNIX, UNIX + 1, 7, 0), ("b", UNIX + 1_000_000_007, UNIX + 1_000_000_010, 7, 0)])
     document = document_of(timeline, tmp_path)
