@@ -1,6 +1,8 @@
 """Which call submitted what, and which range owns it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.timeline.launches import NOBODY, launched, launches
 from tests.timeline.traces import annotation, call, kernel, trace
@@ -45,6 +47,28 @@ def test_a_range_owns_what_its_own_thread_launched_inside_it():
         *(kernel(300 + 10 * i, i) for i in range(1, 6)),
     )  # fmt: skip
     assert owned(timeline) == {"work": [2]}
+
+
+def test_a_range_is_half_open():
+    timeline = trace(
+        annotation("work", 10, 20),
+        call(10, 1),
+        call(29.999, 2),
+        call(30, 3),
+        *(kernel(40 + 10 * i, i) for i in (1, 2, 3)),
+    )
+    assert owned(timeline) == {"work": [1, 2]}
+
+
+@given(st.lists(st.integers(0, 60), max_size=12), st.tuples(st.integers(0, 50), st.integers(0, 10)))
+def test_what_an_inner_range_launched_the_outer_one_did_too(calls, inner):
+    timeline = trace(
+        annotation("outer", 0, 60), annotation("inner", *inner),
+        *(call(at, index + 1) for index, at in enumerate(calls)), *(kernel(100 + i, i + 1) for i in range(len(calls))),
+    )  # fmt: skip
+    found, start, end = owned(timeline), inner[0], sum(inner)
+    assert found["inner"] == [i + 1 for i, at in enumerate(calls) if start <= at < max(end, start + 0.001)]
+    assert set(found["inner"]) <= set(found["outer"])
 
 
 def test_nested_ranges_own_what_is_inside_them():

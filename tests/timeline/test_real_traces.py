@@ -86,7 +86,7 @@ def test_every_range_owns_what_its_thread_launched_inside_it(name):
             for op in operations
             if (call := calls.get(op["args"]["correlation"]))
             and (call["pid"], call["tid"]) == (annotation["pid"], annotation["tid"])
-            and start <= span(name, call)[0] <= end
+            and start <= span(name, call)[0] < end
         ]
         assert row["withheld"] == ""
         assert row["launches"] == sum(op["cat"] == "kernel" for op in own)
