@@ -57,7 +57,7 @@ struct vgpu_warp {
   uint32_t pc[32];                /* of lanes that wait for their turn; 0xffffffff once a lane has exited */
   uint32_t frame_at[32];          /* where in local memory each lane's current function has its variables */
   uint32_t first_pc[32];          /* what pc is at the start of a block */
-  uint8_t scratch[32 * 16];       /* operands of the access helpers */
+  uint8_t scratch[32 * 32];       /* operands of the access helpers */
   uint64_t addresses[32];
   uint8_t operand_a[32 * 16], operand_b[32 * 16];
   uint32_t ctaid[3];

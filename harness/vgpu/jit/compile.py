@@ -93,6 +93,7 @@ def _improve(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
     """The few passes that pay: nvcc has optimised the program already, what is left is what lowering brings in."""
     passes = llvm.create_new_module_pass_manager()
     passes.add_sroa_pass()
+    passes.add_sccp_pass()  # and so no code that constants make unreachable: NewGVN of LLVM 22 aborts on some of it
     passes.add_simplify_cfg_pass()
     passes.add_new_gvn_pass()
     passes.add_instruction_combine_pass()

@@ -74,8 +74,8 @@ def _graph(kernel: Function, functions: list[Function]) -> tuple[Graph, Divergen
 class _Lowering:
     def __init__(self, module: Module, function: Function, target: Target) -> None:
         callees = linking.reachable(module, function)
-        self.function = linking.localise(function)
-        self.functions = [linking.localise(f) for f in callees]
+        self.function = rules.settled(linking.localise(function))
+        self.functions = [rules.settled(linking.localise(f)) for f in callees]
         self.frame = Frame(self.function, module, target, self.functions)
         self.graph, self.divergence = _graph(self.function, self.functions)
         self.nodes = self.graph.nodes
@@ -288,16 +288,19 @@ class _Lowering:
             self._goto(node, mask, target)
 
     def _switch(self, node: Node) -> None:
-        """brx.idx: each lane looks up its target's position; then as after any split."""
+        """brx.idx: each lane looks up its target's position; with a guard, the others go on behind it."""
         assert node.last is not None
         self.c.prepare(node.last)
-        if self.c.guard is not None:
-            self._unsupported(node.last)
+        guard = self.c.guard
+        targets = node.successors if guard is None else node.successors[:-1]
         index = self.c.get(node.last.operands[0], "i32", lanes=LANES)
-        pcs = self.m.pc(node.successors[-1])
-        for number, target in enumerate(node.successors[:-1]):
+        pcs = self.m.pc(targets[-1])
+        for number, target in enumerate(targets[:-1]):
             here = self.e.let(f"icmp eq {PCS} {index}, {splat('i32', number, LANES)}")
             pcs = self.e.select(here, "i32", LANES, self.m.pc(target), pcs)
+        if guard is not None:
+            going = guard if self.c.guard_lanes == LANES else self.e.broadcast("i1", guard)
+            pcs = self.e.select(going, "i32", LANES, pcs, self.m.pc(node.successors[-1]))
         self.m.set_pcs(self.c.mask, pcs)
         self.m.dispatch()
 

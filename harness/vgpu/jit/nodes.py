@@ -6,11 +6,10 @@ function, and behind an instruction that waits for other lanes of the warp, wher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.vgpu.errors import UnsupportedPtx
 from harness.vgpu.jit.effects import CONTROL
-from harness.vgpu.ptx.program import Function, Group, Instruction, Symbol
+from harness.vgpu.ptx.program import Function, Group, Guard, Instruction, Symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def may_spin(instruction: Instruction) -> bool:
 
 
 def build(kernel: Function, functions: list[Function]) -> Graph:
-    """Raises UnsupportedPtx for a guarded barrier or call."""
+    """`functions` are those that the kernel may call."""
     defined = {f.name for f in functions}
     nodes: list[Node] = []
     entry: dict[str, int] = {}
@@ -110,7 +109,7 @@ def _cut(body: tuple[Instruction, ...], waiting: frozenset[int]) -> list[tuple[I
 
 
 def _nodes_of(function: Function, start: int, defined: set[str]) -> list[Node]:
-    pieces = [_split(function, block.instructions, defined) for block in function.blocks]
+    pieces = [_split(block.instructions, defined) for block in function.blocks]
     first, total = [], start
     for parts in pieces:
         first.append(total)
@@ -120,8 +119,11 @@ def _nodes_of(function: Function, start: int, defined: set[str]) -> list[Node]:
         for number, part in enumerate(parts):
             index = first[block.index] + number
             ends_block = number == len(parts) - 1
-            successors = tuple(first[s] for s in block.successors) if ends_block else (index + 1,)
             last = part[-1] if part and _ends_node(part[-1], defined) else None
+            if ends_block:
+                successors = tuple(first[s] for s in block.successors)
+            else:
+                successors = (index + 3, index + 1) if last and last.opcode == "bra" else (index + 1,)
             nodes.append(Node(index, function, part[: len(part) - (last is not None)], last, successors))
     return nodes
 
@@ -138,17 +140,19 @@ def _is_call(instruction: Instruction, defined: set[str]) -> bool:
     return not isinstance(target, Symbol) or target.name in defined
 
 
-def _split(
-    function: Function, instructions: tuple[Instruction, ...], defined: set[str]
-) -> list[tuple[Instruction, ...]]:
+def _split(instructions: tuple[Instruction, ...], defined: set[str]) -> list[tuple[Instruction, ...]]:
+    """Cut behind barriers and calls. One with a guard becomes three nodes: a branch around it, itself, and an empty
+    one, so that only lanes that were there take its results."""
     parts, start = [], 0
     for position, instruction in enumerate(instructions):
         if not (is_barrier(instruction) or _is_call(instruction, defined)):
             continue
-        if instruction.guard:
-            where = f"{function.name}, PTX line {instruction.line}"
-            raise UnsupportedPtx(f"kernel {where}: the vgpu does not run a guarded {instruction.form}")
-        parts.append(instructions[start : position + 1])
+        if instruction.guard is None:
+            parts.append(instructions[start : position + 1])
+        else:
+            around = Guard(instruction.guard.register, not instruction.guard.negated)
+            skip = Instruction("bra", (), (), around, instruction.line, instruction.source)
+            parts += [(*instructions[start:position], skip), (replace(instruction, guard=None),), ()]
         start = position + 1
     parts.append(instructions[start:])  # perhaps empty: where a barrier or call at the end of a block goes on
     return parts

@@ -180,7 +180,8 @@ static inline void copy_lane(void *to, const void *from, uint32_t bytes) {
     case 2: memcpy(to, from, 2); break;
     case 4: memcpy(to, from, 4); break;
     case 8: memcpy(to, from, 8); break;
-    default: memcpy(to, from, 16); break;
+    case 16: memcpy(to, from, 16); break;
+    default: memcpy(to, from, 32); break;
   }
 }
 

@@ -316,6 +316,49 @@ def test_a_barrier_that_reduces_counts_all_threads():
     """, thread)  # fmt: skip
 
 
+def test_a_guarded_barrier_holds_the_threads_with_the_guard_only():
+    """Warps 0 and 1 meet; the guard is one for all lanes of a warp, though the engine cannot know it."""
+
+    def thread(t: int, board: dict[int, int]) -> Thread:
+        board[t] = t + 3
+        if t < 64:
+            yield 1, 64
+        return board[t ^ 63] if t < 64 else 0
+
+    expect("""
+        setp.lt.u32 %p, %t, 64;
+        add.u32 %n, %t, 3;
+        st.shared.u32 [%at], %n;
+        @%p bar.sync 1, 64;
+        xor.b32 %other, %t, 63;
+        mov.u32 %at, board;
+        mad.lo.u32 %other, %other, 4, %at;
+        @%p ld.shared.u32 %x, [%other];
+    """, thread)  # fmt: skip
+
+
+def test_a_guarded_barrier_that_reduces_leaves_the_other_threads_result():
+    """Two barriers in a row: even threads stand at the first while odd ones stand at the second."""
+
+    def thread(t: int, board: dict[int, int]) -> Thread:
+        x = 7
+        if t % 2 == 0:
+            yield 0, None
+            x = 32  # of 48 even threads, those whose number three does not divide
+        yield 0, None
+        return x
+
+    expect("""
+        and.b32 %m, %t, 1;
+        setp.eq.u32 %p, %m, 0;
+        rem.u32 %m, %t, 3;
+        setp.ne.u32 %q, %m, 0;
+        mov.u32 %x, 7;
+        @%p barrier.red.popc.u32 %x, 0, %q;
+        barrier.sync 0;
+    """, thread)  # fmt: skip
+
+
 @pytest.mark.parametrize("arrive", ["bar.arrive", "barrier.cta.arrive.aligned"])
 def test_a_warp_that_only_arrives_does_not_wait(arrive):
     """Warps 0 and 1 hand a value over to warp 2, which waits for both; they go on and wait for its answer."""

@@ -25,16 +25,14 @@ mov.u32 %x, 0;
 
 
 def results(body: str, *arguments: np.ndarray | int, threads: int = THREADS, blocks: int = 1, mode: Mode = CHECKED,
-            shared: int = 0) -> list[int]:  # fmt: skip
+            shared: int = 0, functions: str = "") -> list[int]:  # fmt: skip
     """`%x` of each thread, at the label `done` or where it exits after a store."""
     out = aligned(threads * blocks)
     out[:] = 0xDEAD
     parameters = ", ".join(
         ["", *(f".param .u{64 if isinstance(a, np.ndarray) else 32} a{i}" for i, a in enumerate(arguments))]
     )
-    text = (
-        f".entry k(.param .u64 out{parameters})\n{{\n{REGISTERS}\n{body}\ndone:\nst.global.u32 [%out], %x;\nret;\n}}\n"
-    )
+    text = f"{functions}.entry k(.param .u64 out{parameters})\n{{\n{REGISTERS}\n{body}\ndone:\nst.global.u32 [%out], %x;\nret;\n}}\n"
     run(text, out, *arguments, block=(threads,), grid=(blocks,), mode=mode, shared=shared)
     return out.tolist()
 
@@ -289,6 +287,44 @@ def test_a_switch_sends_each_lane_to_its_own_target():
 def test_a_switch_on_a_shared_index_sends_all_lanes_to_one_target(number):
     body = SWITCH.format(index="ld.param.u32 %i, [a0];")
     assert results(body, number) == [_switched(number)] * THREADS
+
+
+@pytest.mark.parametrize("guard", ["setp.gt.u32 %p, %t, 20;", "setp.ne.u32 %p, %n, 5;", "setp.eq.u32 %p, %n, 5;"])
+def test_a_guarded_switch_lets_the_other_lanes_go_on_behind_it(guard):
+    body = SWITCH.format(index=f"rem.u32 %i, %t, 4; mov.u32 %n, 5; {guard}").replace("brx", "@%p brx")
+    body = body.replace("targets: ", "mov.u32 %x, 50; bra end; targets: ")
+    holds = {"setp.gt.u32 %p, %t, 20;": lambda t: t > 20, "setp.ne.u32 %p, %n, 5;": lambda t: False}
+    expect(body, lambda t: _switched(t % 4) if holds.get(guard, lambda t: True)(t) else 51)
+
+
+# --- guarded calls ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("guard", ["setp.gt.u32 %p, %t, 20;", "setp.ne.u32 %p, %n, 5;", "setp.eq.u32 %p, %n, 5;"])
+def test_a_guarded_call_leaves_the_other_lanes_result(guard):
+    body = f"""
+        .param .b32 passed, back;
+        mov.u32 %n, 5;
+        {guard}
+        mov.u32 %x, 9;
+        st.param.b32 [back], %x;
+        st.param.b32 [passed], %t;
+        @%p call (back), triple, (passed);
+        ld.param.b32 %x, [back];
+    """
+    function = """
+        .func (.param .b32 result) triple(.param .b32 a)
+        {
+        .reg .b32 %v;
+        ld.param.b32 %v, [a];
+        mul.lo.u32 %v, %v, 3;
+        st.param.b32 [result], %v;
+        ret;
+        }
+    """
+    holds = {"setp.gt.u32 %p, %t, 20;": lambda t: t > 20, "setp.ne.u32 %p, %n, 5;": lambda t: False}
+    wanted = [3 * t if holds.get(guard, lambda t: True)(t) else 9 for t in range(THREADS)]
+    assert results(body, functions=function) == wanted
 
 
 # --- lanes that end early -----------------------------------------------------------------------------------------

@@ -39,6 +39,9 @@ class Access:
     def vector(self) -> str:
         return f".v{self.count}" if self.count > 1 else ""
 
+    def __str__(self) -> str:
+        return f"{self.type}x{self.count}"
+
     def names(self, prefix: str) -> str:
         names = [f"%{prefix}{i}" for i in range(self.count)]
         return f"{{{', '.join(names)}}}" if self.count > 1 else names[0]
@@ -52,10 +55,16 @@ ACCESSES = [
     Access("b32", 2, "b32"), Access("f32", 2, "f32"), Access("u32", 4, "b32"), Access("f32", 4, "f32"),
     Access("b64", 1, "b64"), Access("f64", 1, "f64"), Access("u64", 2, "b64"), Access("f64", 2, "f64"),
 ]  # fmt: skip
+# 256 bits: global memory only
+WIDE = [Access("b32", 8, "b32"), Access("f32", 8, "f32"), Access("u64", 4, "b64"), Access("f64", 4, "f64")]
 WIDTHS = {"b16": 2, "b32": 4, "b64": 8, "f32": 4, "f64": 8}
 SPACES = ("global", "shared", "local", "const", "generic global", "generic shared", "generic local")
 NOISE = random.Random(3)
-DATA = np.frombuffer(NOISE.randbytes(16 * SLOTS), np.uint8)
+DATA = np.frombuffer(NOISE.randbytes(32 * SLOTS), np.uint8)
+
+
+def accesses(space: str) -> list[Access]:
+    return ACCESSES + (WIDE if "global" in space else [])
 
 
 def patterns() -> dict[str, list[int]]:
@@ -153,7 +162,7 @@ def loader(space: str, shared_index: bool) -> LoadedKernel:
     """Each access of each thread, as 64 bits, in a row of its own."""
     lines = [HEAD, "" if shared_index else BY_THREAD, LANES, FILL.get(space.split()[-1], ""), BASES[space]]
     row = 0
-    for access in ACCESSES:
+    for access in accesses(space):
         lines.append("{")
         guard = "" if shared_index else "@%go "
         for i in range(access.count):
@@ -180,7 +189,7 @@ def storer(space: str, access: Access) -> LoadedKernel:
                   FROM_64[access.register].format(f"%v{i}")]  # fmt: skip
     lines += [f"mad.lo.u64 %a, %slot, {access.bytes}, %base;"]
     lines += [f"@%go {instruction('st', space)}{access.vector}.{access.type} [%a], {access.names('v')};", "bar.sync 0;"]
-    if space != "global" and "global" not in space:
+    if "global" not in space:
         opcode = instruction("ld", space)
         lines += [
             f"""
@@ -210,7 +219,8 @@ def _factor(i: int) -> int:
 
 def content(space: str, thread: int) -> np.ndarray:
     """What the space holds for a thread, as bytes."""
-    return (DATA.view(np.uint32) ^ (thread if "local" in space else 0)).view(np.uint8)
+    held = DATA if "global" in space else DATA[:2048]
+    return (held.view(np.uint32) ^ (thread if "local" in space else 0)).view(np.uint8)
 
 
 def loaded(space: str, access: Access, thread: int, slot: int) -> list[int]:
@@ -223,7 +233,7 @@ def loaded(space: str, access: Access, thread: int, slot: int) -> list[int]:
 
 def wanted_loads(space: str, slots: list[int], guards: list[int]) -> np.ndarray:
     rows = []
-    for access in ACCESSES:
+    for access in accesses(space):
         old = [OLD & (1 << 8 * WIDTHS[access.register]) - 1] * access.count
         columns = [
             loaded(space, access, t, slot) if go else old
@@ -248,12 +258,12 @@ def source_copy() -> np.ndarray:
 def fill_constants(kernel: LoadedKernel) -> None:
     import ctypes
 
-    address, size = kernel._module.variables["table"]
+    address, size = kernel._variables.places["table"]
     ctypes.memmove(address, DATA.ctypes.data, size)
 
 
 def read(space: str, slots: list[int], guards: list[int], mode: Mode, shared_index: bool = False) -> np.ndarray:
-    rows = sum(access.count for access in ACCESSES)
+    rows = sum(access.count for access in accesses(space))
     out, kernel = aligned(rows * SLOTS, np.uint64), loader(space, shared_index)
     fill_constants(kernel)
     grid, block = ((len(slots),), (32,)) if shared_index else ((1,), (len(slots),))
@@ -299,6 +309,7 @@ def test_a_thread_that_loads_nothing_may_hold_any_address():
 STORED = [Access("u8", 1, "b16"), Access("b8", 4, "b32"), Access("u16", 1, "b32"), Access("f32", 1, "f32"),
           Access("u32", 2, "b32"), Access("b32", 4, "b32"), Access("f64", 1, "f64"), Access("u64", 2, "b64")]  # fmt: skip
 CHANGEABLE = [space for space in SPACES if space != "const"]
+STORES = [(space, access) for space in CHANGEABLE for access in STORED + (WIDE if "global" in space else [])]
 
 
 def element(access: Access, thread: int, i: int) -> bytes:
@@ -322,8 +333,7 @@ def stored(space: str, access: Access, slots: list[int], guards: list[int], mode
     return np.tile(source, (THREADS, 1)) if "global" in space else out.reshape(THREADS, 2048)
 
 
-@pytest.mark.parametrize("space", CHANGEABLE)
-@pytest.mark.parametrize("access", STORED, ids=lambda a: f"{a.type}x{a.count}")
+@pytest.mark.parametrize(("space", "access"), STORES, ids=str)
 def test_a_store_changes_its_element_and_nothing_else(space, access):
     for name, slots in patterns().items():
         several = len(set(slots)) < THREADS and "local" not in space  # in which order is then the mode's business
@@ -332,8 +342,7 @@ def test_a_store_changes_its_element_and_nothing_else(space, access):
             assert np.array_equal(got, wanted_content(space, access, slots, [1] * THREADS)), (name, mode)
 
 
-@pytest.mark.parametrize("space", CHANGEABLE)
-@pytest.mark.parametrize("access", STORED, ids=lambda a: f"{a.type}x{a.count}")
+@pytest.mark.parametrize(("space", "access"), STORES, ids=str)
 def test_a_guarded_store_writes_for_its_threads_only(space, access):
     slots, guards = patterns()["contiguous"], [int(t % 5 != 1) for t in range(THREADS)]
     assert np.array_equal(

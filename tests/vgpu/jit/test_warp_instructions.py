@@ -91,7 +91,7 @@ def test_a_shuffle_with_constants_reads_the_lane_that_ptx_names(form):
         body += f"{form} %x|%p, %v, {b}, {control}, %members;\n@!%p xor.b32 %x, %x, 0x55555555;\n"
         body += f"st.global.u32 [%out+{128 * row}], %x;\n"
     for (b, control), got in zip(pairs, answers(kernel(body), rows=len(pairs)), strict=True):
-        assert got.tolist() == read_by(form.split(".")[2], b, control), (b, control)
+        assert got.tolist() == read_by(form.split(".")[-2], b, control), (b, control)
 
 
 @pytest.mark.parametrize("form", forms("shfl"))
@@ -99,12 +99,12 @@ def test_a_shuffle_with_registers_reads_the_lane_that_ptx_names(form):
     body = f"{form} %x|%p, %v, %b, %c, -1; @!%p xor.b32 %x, %x, 0x55555555;"
     for b in DISTANCES:
         for control in CONTROLS:
-            assert results(body, b, control) == read_by(form.split(".")[2], b, control), (b, control)
+            assert results(body, b, control) == read_by(form.split(".")[-2], b, control), (b, control)
 
 
 @pytest.mark.parametrize("form", forms("shfl"))
 def test_each_lane_may_name_its_own_source(form):
-    mode = form.split(".")[2]
+    mode = form.split(".")[-2]
     control = 0 if mode == "up" else 0x1F
     body = f"mul.lo.u32 %m, %t, 13; and.b32 %m, %m, 31; {form} %x, %v, %m, {control}, -1;"
     assert results(body) == [VALUES[shuffled(mode, lane, lane * 13 % 32, control)[0]] for lane in LANES]
@@ -160,7 +160,7 @@ def voted(mode: str, bits: list[bool]) -> int:
 @pytest.mark.parametrize("negated", ["", "!"])
 @pytest.mark.parametrize("threads", [32, 20])
 def test_a_vote_is_that_of_all_lanes_that_are_there(form, negated, threads):
-    mode = form.split(".")[2]
+    mode = form.split(".")[-2]
     for pattern in PATTERNS:
         holds = [bool(bit) != bool(negated) for bit in pattern[:threads]]
         if mode == "ballot":
@@ -173,7 +173,7 @@ def test_a_vote_is_that_of_all_lanes_that_are_there(form, negated, threads):
 
 @pytest.mark.parametrize("form", forms("vote"))
 def test_a_vote_on_a_shared_predicate_counts_lanes(form):
-    mode = form.split(".")[2]
+    mode = form.split(".")[-2]
     body = f"{form} %x, %p, -1;" if mode == "ballot" else f"{form} %q, %p, -1; selp.u32 %x, 1, 0, %q;"
     for b in (0, 1):
         wanted = (0xFFFFF if b else 0) if mode == "ballot" else b if mode != "uni" else 1
@@ -182,7 +182,7 @@ def test_a_vote_on_a_shared_predicate_counts_lanes(form):
 
 @pytest.mark.parametrize("form", forms("vote"))
 def test_lanes_vote_among_their_side_of_a_branch(form):
-    mode = form.split(".")[2]
+    mode = form.split(".")[-2]
     vote = f"{form} %x, %p, {{}};" if mode == "ballot" else f"{form} %q, %p, {{}}; selp.u32 %x, 1, 0, %q;"
     body = f"""
         setp.ne.u32 %p, %v, 0;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 from harness.vgpu.jit.rules import (
     arrive,
@@ -29,11 +30,12 @@ from harness.vgpu.jit.rules import (
     short_convert,
     short_floats,
     spaces,
+    spelling,
     video,
     warp,
 )
 from harness.vgpu.jit.rules.rule import Rule, RuleTable
-from harness.vgpu.ptx.program import Instruction
+from harness.vgpu.ptx.program import Function, Instruction
 
 RULES: RuleTable = {}
 for _family in (
@@ -43,6 +45,8 @@ for _family in (
     for _form, _rule in _family.RULES.items():
         assert _form not in RULES, f"two rules for {_form}"
         RULES[_form] = _rule
+
+_FORMS = frozenset(RULES)
 
 FAMILIES = (
     packed_atomics.find,
@@ -61,8 +65,7 @@ FAMILIES = (
 
 def find(instruction: Instruction) -> Rule | None:
     """The rule for an instruction: by its whole form, or by a family that takes modifiers apart."""
-    form = instruction.form
-    rule = RULES.get(form) or RULES.get(form.replace(".f32.ftz", ".ftz.f32"))  # cuRAND's headers write the former
+    rule = RULES.get(instruction.form)
     if rule is not None:
         return rule
     for family in FAMILIES:
@@ -70,6 +73,17 @@ def find(instruction: Instruction) -> Rule | None:
         if rule is not None:
             return rule
     return None
+
+
+def ordered(instruction: Instruction) -> Instruction:
+    """The instruction with its modifiers in the order that the rules know."""
+    return spelling.ordered(instruction, find, _FORMS)
+
+
+def settled(function: Function) -> Function:
+    """The function with all its instructions so."""
+    blocks = (replace(block, instructions=tuple(map(ordered, block.instructions))) for block in function.blocks)
+    return replace(function, blocks=tuple(blocks))
 
 
 def fixes_order(instruction: Instruction, used: Container[str]) -> bool:

@@ -62,7 +62,7 @@ def shape_of(instruction: Instruction) -> Shape | None:
     for modifier in instruction.modifiers:
         if modifier in SPACE_OF:
             space = SPACE_OF[modifier]
-        elif modifier in ("v2", "v4"):
+        elif modifier in ("v2", "v4", "v8"):
             count = int(modifier[1])
         elif modifier in SIZES:
             type_ = modifier
@@ -71,7 +71,12 @@ def shape_of(instruction: Instruction) -> Shape | None:
         elif modifier not in HINTS:
             return None
     shape = Shape(space, type_, count, operation)
-    return shape if type_ and shape.bytes <= 16 else None
+    return shape if type_ and ((shape.bytes <= 16 and count < 8) or _is_wide(shape)) else None
+
+
+def _is_wide(shape: Shape) -> bool:
+    """256 bits, from sm_100 on: eight elements of 32 bits or four of 64, of global memory."""
+    return shape.bytes == 32 and shape.element_bytes in (4, 8) and shape.space in ("generic", "global")
 
 
 def find(instruction: Instruction) -> Rule | None:
@@ -81,7 +86,7 @@ def find(instruction: Instruction) -> Rule | None:
     if lower is None or shape is None:
         return None
     if lower is _atomic:
-        if shape.type not in ATOMIC_TYPES or not shape.operation:
+        if shape.type not in ATOMIC_TYPES or not shape.operation or shape.count > 1:
             return None
         return Rule(lower, ATOMICS, "memory")
     kind = {"shared": "shared", "param": "other"}.get(shape.space, "memory")

@@ -11,7 +11,7 @@ from harness.vgpu.jit.emitter import LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.rules.rule import Lower, Rule, RuleTable
 from harness.vgpu.ptx.program import Integer, Operand, Pair
 
-SHUFFLE = "Data Movement and Conversion Instructions: shfl.sync"
+SHUFFLE = "Data Movement and Conversion Instructions: shfl"
 PARALLEL = "Parallel Synchronization and Communication Instructions"
 VECTOR = llvm_type("i32", LANES)
 
@@ -103,7 +103,9 @@ def active(c: Context) -> str:
 
 
 def members(c: Context) -> str | None:
-    """The member mask of each lane; None where it names the whole warp."""
+    """The member mask of each lane; None where it names the whole warp, or where there is none (before sm_70)."""
+    if "sync" not in c.instruction.modifiers:
+        return None
     mask = c.instruction.operands[-1]
     if isinstance(mask, Integer) and mask.value & 0xFFFFFFFF == 0xFFFFFFFF:
         return None
@@ -182,11 +184,12 @@ def _nothing(c: Context) -> None:
 
 def _table() -> RuleTable:
     rules: RuleTable = {}
-    for mode in ("up", "down", "bfly", "idx"):
-        rules[f"shfl.sync.{mode}.b32"] = Rule(_shuffle(mode), SHUFFLE, "other")
-    for mode in ("all", "any", "uni"):
-        rules[f"vote.sync.{mode}.pred"] = Rule(_vote(mode), PARALLEL + ": vote.sync", "other")
-    rules["vote.sync.ballot.b32"] = Rule(_vote("ballot"), PARALLEL + ": vote.sync", "other")
+    for sync, suffix in (("sync.", ".sync"), ("", "")):  # without: PTX before 6.0; the lanes that are active take part
+        for mode in ("up", "down", "bfly", "idx"):
+            rules[f"shfl.{sync}{mode}.b32"] = Rule(_shuffle(mode), SHUFFLE + suffix, "other")
+        for mode in ("all", "any", "uni"):
+            rules[f"vote.{sync}{mode}.pred"] = Rule(_vote(mode), PARALLEL + ": vote" + suffix, "other")
+        rules[f"vote.{sync}ballot.b32"] = Rule(_vote("ballot"), PARALLEL + ": vote" + suffix, "other")
     rules["activemask.b32"] = Rule(_activemask, PARALLEL + ": activemask", "other")
     for type_, prefix in (("s32", "s"), ("u32", "u")):
         rules[f"redux.sync.add.{type_}"] = Rule(_redux("add"), PARALLEL + ": redux.sync", "other")
