@@ -1,7 +1,8 @@
 """One case of a suite: its axes as attributes, and seeded generators of its inputs.
 
-In: suite, axes, seed (`family` names what replaces some of them: `harness.equality.families`). Out: tensors that depend on nothing else but the number of the generator's call, so that any
-machine and any device gets the same inputs: they are made in FP32 on the CPU, rounded to the case's dtype, then moved.
+In: suite, axes, seed (`family` names what replaces some of them: `harness.equality.families`). Out: tensors that depend
+on nothing else but the number of the generator's call, so that any machine and any device gets the same inputs: they
+are made in FP32 on the CPU, rounded to the case's dtype, then moved.
 No generator makes neutral values: a bias of zeros or a scale of ones would hide a kernel that ignores it.
 """
 

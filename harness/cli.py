@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.results.record import Run
     from harness.run import Job
     from harness.selection import Selection
+    from harness.suite import Suite
     from harness.timeline.overview import Overview
     from harness.timeline.schema import Timeline
 
@@ -47,6 +48,9 @@ Keyword: TypeAlias = Annotated[str, typer.Option("-k", metavar="TEXT", help="Onl
 Quick: TypeAlias = Annotated[bool, typer.Option("--quick", help="Only the first value of every axis, all dtypes.")]
 Family: TypeAlias = Annotated[
     str, typer.Option(metavar="NAME", help="Families of inputs: few, all, none, or the name of one.")
+]
+Search: TypeAlias = Annotated[
+    int, typer.Option(metavar="N", help="Instead, draw N cases of any shape, family and seed; shrink one that fails.")
 ]
 Out: TypeAlias = Annotated[Path | None, typer.Option(help="Folder for the reports; for check: none unless given.")]
 
@@ -93,6 +97,7 @@ def check(
     keyword: Keyword = "",
     quick: Quick = False,
     family: Family = "few",
+    search: Search = 0,
     out: Out = None,
 ) -> None:
     """Check cases only: equality, with every guard, on several families of inputs."""
@@ -100,7 +105,7 @@ def check(
 
     family = "none" if quick and family == "few" else family
     selection = select(batch, seq, dtype, axis or (), seed=seed, quick=quick, keyword=keyword, family=family)
-    _run(suites or (), selection, device, profiles=False, out=out)
+    _run(suites or (), selection, device, profiles=False, out=out, search=search)
 
 
 @app.command()
@@ -238,7 +243,15 @@ def main() -> None:
         sys.exit(2)
 
 
-def _run(wanted: Sequence[str], selection: Selection, device: str | None, *, profiles: bool, out: Path | None) -> None:
+def _run(
+    wanted: Sequence[str],
+    selection: Selection,
+    device: str | None,
+    *,
+    profiles: bool,
+    out: Path | None,
+    search: int = 0,
+) -> None:
     """Run the cases with a progress bar, print tables and failures, write files, exit with 1 if a case failed."""
     from harness.device import open_device, parse_spec
     from harness.device.spec import require
@@ -246,14 +259,23 @@ def _run(wanted: Sequence[str], selection: Selection, device: str | None, *, pro
 
     spec = parse_spec(device)
     require(spec)
-    jobs = selection.jobs(find_suites(wanted))
-    console = _console()
-    finished = _with_progress(jobs, open_device(spec), profiles, console)
+    suites, console = find_suites(wanted), _console()
+    if search:
+        finished = _searched(suites, open_device(spec), search, selection.seed)
+    else:
+        finished = _with_progress(selection.jobs(suites), open_device(spec), profiles, console)
     _print(finished, console)
     if out:
         _write(finished, out, console)
     if not all(result.verdict.passed for result in finished.results):
         raise typer.Exit(1)
+
+
+def _searched(suites: Sequence[Suite], device: Device, examples: int, seed: int) -> Run:
+    from harness.run import assemble
+    from harness.search import search
+
+    return assemble(device, search(suites, device, examples, seed))
 
 
 def _console() -> Console:

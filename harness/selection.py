@@ -1,7 +1,7 @@
 """Which cases of the suites at hand: the options that the command line and pytest share.
 
-In: the texts of --batch, --seq, --dtype, --axis, --seed, --quick, --family and -k. Out: the jobs, in the order of suites
-and sweeps.
+In: the texts of --batch, --seq, --dtype, --axis, --seed, --quick, --family and -k. Out: the jobs, in the order of
+suites and sweeps.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from harness.equality.conditions import FIRST, Conditions, second, single_change
 from harness.equality.guards import Call, GuardError, changed_inputs, guarded_call, repeated_call, unlike
 from harness.equality.tensors import argument_names, map_tensors, outputs_of, tensors_in, to_double
 from harness.equality.terms import Terms
+from harness.equality.verdicts import nothing_compared
 from harness.errors import FuseproofError
 from harness.kernel import LaunchError, counted_launches
 from harness.results.record import Mismatch, Verdict
@@ -58,7 +59,7 @@ def _check(suite: Suite, case: Case, device: Device) -> Verdict:
         return failure(str(error))
     except FuseproofError as error:
         if families.is_layout(case.family) and not launched:
-            return Verdict(True, "", 0.0, 0.0, 0.0, 0.0, 0.0, 0, None, used=0.0, notes=(f"refused: {error}",))
+            return nothing_compared(f"refused: {error}")
         return failure(str(error))
     except Exception as error:
         return failure(f"the fused function raised {type(error).__name__}: {error} ({_place(error)})")
@@ -131,11 +132,11 @@ class _Attempt:
             with torch.no_grad():
                 expected = self.suite.reference(*map_tensors(torch.clone, self.call.inputs))
             if unlike(self.naive, expected, self.call.name):
-                raise GuardError(f"{self.call.name} returned the same output for other values in the same inputs: a kept one")
+                raise GuardError(
+                    f"{self.call.name} returned the same output for other values in the same inputs: a kept one"
+                )
         finally:
-            for (_, tensor), (_, values) in zip(
-                self.call.tensors(), tensors_in(before, "input"), strict=True
-            ):
+            for (_, tensor), (_, values) in zip(self.call.tensors(), tensors_in(before, "input"), strict=True):
                 tensor.copy_(values)
 
 

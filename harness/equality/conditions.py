@@ -46,7 +46,8 @@ def second(device: Device, *, small: bool) -> Conditions:
 def single_changes(conditions: Conditions) -> list[tuple[Conditions, str]]:
     """The first conditions again, then with one thing changed at a time; each with what a difference then means."""
     changes: Sequence[tuple[dict[str, Any], str]] = (
-        ({}, "it differs between two runs under the same conditions: a stale output, other state kept between calls, or a race"),
+        ({}, "it differs between two runs under the same conditions: a stale output, other state kept between calls, "
+             "or a race"),
         ({"pattern": conditions.pattern}, "it depends on memory that nothing has written"),
         ({"reverse": conditions.reverse}, "it depends on the order of blocks or warps (a missing __syncthreads(), "
                                           "blocks that use each other's results), or on shared memory that nothing has "

@@ -61,7 +61,9 @@ def expanded(declared: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def apply(name: str, inputs: tuple[Any, ...], arguments: Sequence[str], declared: Mapping[str, Iterable[str]], case: Case) -> tuple[Any, ...]:  # fmt: skip
+def apply(
+    name: str, inputs: tuple[Any, ...], arguments: Sequence[str], declared: Mapping[str, Iterable[str]], case: Case
+) -> tuple[Any, ...]:
     """The inputs of a case with this family's values. An argument of several tensors is declared as a whole."""
     family, only = named(name), name.partition(":")[2]
     names = [argument for argument, _ in tensors_of_call(inputs, arguments)]
@@ -89,16 +91,16 @@ def require_not_neutral(inputs: tuple[Any, ...], arguments: Sequence[str]) -> No
         if tensor.is_floating_point() and tensor.numel():
             first = tensor.reshape(-1)[0]
             if first.item() in (0.0, 1.0) and bool((tensor == first).all()):
-                raise FuseproofError(f"{name} is {first.item():g} everywhere: a kernel that ignores it would pass; {_WAY_OUT}")  # fmt: skip
+                raise FuseproofError(f"{name} is {first.item():g} everywhere: {_IGNORED}")
         elif tensor.numel() > 1 and str(tensor.dtype) == "torch.bool" and bool((tensor == tensor.reshape(-1)[0]).all()):
-            raise FuseproofError(f"{name} is the same everywhere: a kernel that ignores it would pass; {_WAY_OUT}")
+            raise FuseproofError(f"{name} is the same everywhere: {_IGNORED}")
     for number, value in enumerate(inputs):
         if isinstance(value, float) and value in (0.0, 1.0):
             name = arguments[number] if number < len(arguments) else f"input[{number}]"
-            raise FuseproofError(f"{name} is {value:g}: a kernel that ignores it would pass; {_WAY_OUT}")
+            raise FuseproofError(f"{name} is {value:g}: {_IGNORED}")
 
 
-_WAY_OUT = "let the suite draw it (case.randn, case.mask) or choose another number"
+_IGNORED = "a kernel that ignores it would pass; let the suite draw it (case.randn, case.mask) or choose another number"
 
 
 def _generator(name: str) -> np.random.Generator:

@@ -22,6 +22,7 @@ from harness.equality.poison import unwritten
 from harness.equality.sparse import SparseEmpties
 from harness.equality.tensors import map_tensors, outputs_of, to_double
 from harness.equality.terms import Terms
+from harness.equality.verdicts import nothing_compared
 from harness.errors import FuseproofError
 from harness.results.record import Verdict
 from harness.suite import Suite
@@ -33,7 +34,7 @@ COMPARED = 1 << 18  # elements at either end
 def check(suite: Suite, case: Case, device: Device) -> Verdict:
     """The last blocks, then the first ones."""
     if device.vgpu is None:
-        return Verdict(True, "", 0.0, 0.0, 0.0, 0.0, 0.0, 0, None, used=0.0, notes=(f"not run on {device.label}: {_WHY}",))
+        return nothing_compared(f"not run on {device.label}: it takes the vgpu to run a few blocks of a launch")
     inputs = suite.inputs(case, device.torch)
     verdicts = []
     for last in (True, False):
@@ -42,9 +43,6 @@ def check(suite: Suite, case: Case, device: Device) -> Verdict:
             return verdict
         verdicts.append(verdict)
     return max(verdicts, key=lambda verdict: verdict.used)
-
-
-_WHY = "it takes the vgpu to run a few blocks of a launch"
 
 
 def _one_end(suite: Suite, case: Case, device: Device, inputs: tuple[Any, ...], *, last: bool) -> Verdict:
@@ -60,8 +58,8 @@ def _one_end(suite: Suite, case: Case, device: Device, inputs: tuple[Any, ...], 
     name, output = outputs[0]
     which, row = ("last", len(output) - 1) if last else ("first", 0)
     return failure(
-        f"the {which} {BLOCKS[-1]} blocks do not write {name}[{row}], of shape {list(output.shape)}: an index of 32 bits "
-        "that comes back at the beginning, or a grid that is cut off"
+        f"the {which} {BLOCKS[-1]} blocks do not write {name}[{row}], of shape {list(output.shape)}: "
+        "an index of 32 bits that comes back at the beginning, or a grid that is cut off"
     )
 
 

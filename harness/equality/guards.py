@@ -66,7 +66,7 @@ def guarded_call(call: Call, pattern: Pattern = Pattern.NAN) -> Any:
     for (values, memory), (name, tensor) in zip(before, call.tensors(), strict=True):
         if not (unchanged := same_bits(values, tensor)).all():
             raise GuardError(f"{call.name} changed {name} at {list(first_false(unchanged))}: inputs are read only")
-        if memory is not None and not torch.equal(memory, _surroundings(tensor)):
+        if memory is not None and not torch.equal(memory, _memory(tensor)):
             raise GuardError(f"{call.name} wrote beside {name}, into the memory that it is a view of")
     return made
 
@@ -122,8 +122,12 @@ def first_false(kept: torch.Tensor) -> tuple[int, ...]:
 
 
 def _surroundings(tensor: torch.Tensor) -> torch.Tensor | None:
-    """A copy of all the memory that a view lies in, as bytes; None where the tensor fills it."""
-    storage = tensor.untyped_storage()
-    if storage.nbytes() <= tensor.numel() * tensor.element_size():
+    """A copy of all the memory that a view lies in; None where the tensor fills it."""
+    if tensor.untyped_storage().nbytes() <= tensor.numel() * tensor.element_size():
         return None
-    return torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage).clone()
+    return _memory(tensor).clone()
+
+
+def _memory(tensor: torch.Tensor) -> torch.Tensor:
+    """The memory of a tensor, as bytes."""
+    return torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(tensor.untyped_storage())

@@ -61,9 +61,7 @@ def allowed_steps(terms: Terms, oracle: torch.Tensor, naive_steps: int) -> float
     return terms.factor * naive_steps + expected + 3 * math.sqrt(expected) + 1
 
 
-def _ties(
-    name: str, got: torch.Tensor, naive: torch.Tensor, oracle: torch.Tensor, rule: Ties, terms: Terms
-) -> Verdict:
+def _ties(name: str, got: torch.Tensor, naive: torch.Tensor, oracle: torch.Tensor, rule: Ties, terms: Terms) -> Verdict:
     """Each row holds different indices of candidates, and at each rank one as large as the oracle's."""
     with torch.no_grad():
         exact = rule.candidates(*to_double(terms.arguments)).double()

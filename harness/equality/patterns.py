@@ -30,19 +30,27 @@ class Seen:
     inputs: Sequence[torch.Tensor]
 
 
-def hints(got: torch.Tensor, oracle: torch.Tensor, wrong: torch.Tensor, inputs: Sequence[torch.Tensor]) -> tuple[str, ...]:  # fmt: skip
+def hints(
+    got: torch.Tensor, oracle: torch.Tensor, wrong: torch.Tensor, inputs: Sequence[torch.Tensor]
+) -> tuple[str, ...]:
     """At most three."""
     if got.numel() == 0 or not wrong.any():
         return ()
-    rows = [tensor.detach().cpu().reshape(-1, got.shape[-1] if got.dim() else 1) for tensor in (got, oracle, wrong)]
-    seen = Seen(*rows, inputs=[tensor.detach().cpu() for tensor in inputs if tensor.shape == got.shape])
+    alike = [_as_rows(tensor) for tensor in inputs if tensor.shape == got.shape]
+    seen = Seen(_as_rows(got), _as_rows(oracle), _as_rows(wrong), alike)
     found = (text for look in _LOOKS if (text := look(seen)))
     return tuple(text for text, _ in zip(found, range(MOST), strict=False))
 
 
+def _as_rows(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().cpu().reshape(-1, tensor.shape[-1] if tensor.dim() else 1)
+
+
 def _never_written(seen: Seen) -> str:
     count = int(unwritten(seen.got).sum())
-    return f"{count} of {seen.got.numel()} elements were never written: they hold the poison of their guard" if count else ""  # fmt: skip
+    if not count:
+        return ""
+    return f"{count} of {seen.got.numel()} elements were never written: they hold the poison that was there before"
 
 
 def _known_content(seen: Seen) -> str:
@@ -53,7 +61,7 @@ def _known_content(seen: Seen) -> str:
     if got.numel() > 1 and bool((got == got.reshape(-1)[0]).all()):
         return f"the whole output is {got.reshape(-1)[0].item():.6g}"
     for number, tensor in enumerate(seen.inputs):
-        if torch.equal(tensor.reshape(got.shape).double(), got):
+        if torch.equal(tensor.double(), got):
             return f"the output equals the input of its shape, number {number + 1} of {len(seen.inputs)}"
     return "the output has the wrong sign everywhere" if _agrees(-got, seen.oracle) else ""
 
@@ -105,8 +113,7 @@ def _rows(seen: Seen) -> str:
 
 def _row_error(seen: Seen) -> str:
     """An error that is the same, or the same factor, all along each row."""
-    rows, cols = seen.got.shape
-    if cols < 4:
+    if seen.got.shape[1] < 4:
         return ""
     got, oracle = finite(seen.got.double()), finite(seen.oracle)
     error = got - oracle
@@ -117,7 +124,8 @@ def _row_error(seen: Seen) -> str:
         return "the error is the same along each row: a mean, a maximum or an offset of the row is wrong"
     factor = (got * oracle).sum(dim=1, keepdim=True) / (oracle * oracle).sum(dim=1, keepdim=True).clamp(min=1e-300)
     if _small(got - factor * oracle, error):
-        return f"each bad row is a multiple of the right one (the first by {factor[0].item():.6g}): a scale or a sum is wrong"  # fmt: skip
+        first = f"the first by {factor[0].item():.6g}"
+        return f"each bad row is a multiple of the right one ({first}): a scale or a sum is wrong"
     column = error.mean(dim=0, keepdim=True)
     if len(error) > 1 and _small(error - column, error):
         return "the error is the same in every row: an operand that only columns have, such as a bias or a weight"

@@ -17,6 +17,11 @@ def failure(reason: str, first: Mismatch | None = None, mismatches: int = 0) -> 
     return Verdict(False, reason, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, mismatches, first)
 
 
+def nothing_compared(note: str) -> Verdict:
+    """A verdict that passes without figures, and says why."""
+    return Verdict(True, "", 0.0, 0.0, 0.0, 0.0, 0.0, 0, None, used=0.0, notes=(note,))
+
+
 def mismatch(name: str, flat: int, got: torch.Tensor, naive: torch.Tensor, oracle: torch.Tensor) -> Mismatch:
     """What stands at the element of that number, counted row by row."""
     index = []

@@ -27,7 +27,9 @@ def main() -> None:
             _run(seed, state)
             state["seeds"].append(seed)
             options.state.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
-            print(f"seed {seed}: {sum(row['failures'] for row in state['margins'].values())} failures so far", flush=True)
+            print(
+                f"seed {seed}: {sum(row['failures'] for row in state['margins'].values())} failures so far", flush=True
+            )
     if options.to:
         _write(options.to, table(state))
     print(table(state))

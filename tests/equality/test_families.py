@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.case import Case
@@ -23,6 +23,7 @@ def made(name, tensor, seed=0):
 
 
 @pytest.mark.parametrize("name", VALUES)
+@settings(max_examples=15)
 @given(shape=st.lists(st.integers(0, 5), max_size=3), dtype=st.sampled_from([torch.float16, torch.bfloat16, torch.float32]))  # fmt: skip
 def test_values_keep_shape_and_dtype_and_depend_on_the_seed_alone(name, shape, dtype):
     tensor = torch.zeros(shape, dtype=dtype)
@@ -60,6 +61,7 @@ def test_masks_hide_nothing_everything_whole_rows_or_all_but_one():
 
 
 @pytest.mark.parametrize("name", [name for name in LAYOUTS if name != "zero-rows"])
+@settings(max_examples=15)
 @given(shape=st.lists(st.integers(1, 5), min_size=1, max_size=3))
 def test_layouts_keep_the_values(name, shape):
     tensor = torch.randn(shape)

@@ -44,7 +44,10 @@ def test_an_index_that_becomes_negative_is_a_fault():
 
 
 def test_an_index_that_comes_back_at_the_beginning_leaves_the_last_row_unwritten():
-    assert "the last 256 blocks do not write output[4194306], of shape [4194307, 1024]" in verdict_of("wraps_unsigned").reason
+    assert (
+        "the last 256 blocks do not write output[4194306], of shape [4194307, 1024]"
+        in verdict_of("wraps_unsigned").reason
+    )
 
 
 def test_a_repeated_tensor_holds_its_period_over_and_over():

@@ -84,7 +84,10 @@ def test_without_checked_accesses_red_zones_see_a_write_behind_a_buffer(plain_de
         ctypes.memset(out.data_ptr() + 4 * out.numel(), 7, 3)
         return out
 
-    assert "wrote behind a buffer of [1024] that it allocated, from byte 0 after its end" in verdict_of(fused, plain_device).reason
+    assert (
+        "wrote behind a buffer of [1024] that it allocated, from byte 0 after its end"
+        in verdict_of(fused, plain_device).reason
+    )
 
 
 def test_red_zones_lie_around_inputs_too(plain_device):
