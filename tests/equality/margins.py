@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- margins: written by tests/equality/margins.py -->", "<!-- end of margins -->"
 
 
 def main() -> None:
@@ -31,7 +30,8 @@ def main() -> None:
                 f"seed {seed}: {sum(row['failures'] for row in state['margins'].values())} failures so far", flush=True
             )
     if options.to:
-        _write(options.to, table(state))
+        _write(options.to, "margins", table(state))
+        _write(options.to, "families", families_table())
     print(table(state))
     if any(row["failures"] for row in state["margins"].values()):
         sys.exit(1)
@@ -72,12 +72,22 @@ def _run(seed: int, state: dict[str, Any]) -> None:
                 row.update(used=verdict.used, worst=case.id, seed=seed)
 
 
-def _write(path: Path, text: str) -> None:
+def families_table() -> str:
+    """The rows of the table of families."""
+    from harness.equality.families import FAMILIES
+
+    rows = (f"| `{family.name}` | {family.kind} | {family.text} |" for family in FAMILIES.values())
+    return "\n".join(["| family | of | holds |", "| --- | --- | --- |", *rows])
+
+
+def _write(path: Path, name: str, text: str) -> None:
+    """Put a table between the two comments that name it."""
+    begin, end = f"<!-- {name}: written by tests/equality/margins.py -->", f"<!-- end of {name} -->"
     content = path.read_text()
-    if BEGIN not in content or END not in content:
-        sys.exit(f"{path} has no lines {BEGIN!r} and {END!r}: put them where the table belongs")
-    before, _, rest = content.partition(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    if begin not in content or end not in content:
+        sys.exit(f"{path} has no lines {begin!r} and {end!r}: put them where the table belongs")
+    before, _, rest = content.partition(begin)
+    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
 
 
 def _options() -> argparse.Namespace:
