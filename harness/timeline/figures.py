@@ -199,7 +199,7 @@ def _on_device(timeline: Timeline, pairs: Pairs, device: int) -> tuple[Ints, Pai
     devices = timeline.operations["device"].to_numpy()
     if not (devices == device).any():
         known = ", ".join(map(str, np.unique(devices).tolist())) or "none"
-        raise FuseproofError(f"nothing ran on device {device}: the trace has operations on {known}")
+        raise FuseproofError(f"{timeline.source.title} has nothing on device {device}: it has operations on {known}")
     kept = devices[pairs.operation] == device
     return np.flatnonzero(devices == device), Pairs(pairs.range[kept], pairs.operation[kept])
 

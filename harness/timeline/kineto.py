@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import FuseproofError
-from harness.timeline.schema import UNKNOWN, Finding, Source, Timeline, timeline
+from harness.timeline.schema import FARTHEST, UNKNOWN, Finding, Source, Timeline, timeline
 from harness.timeline.trace_events import (
     CODE,
     DURATION,
@@ -77,7 +77,6 @@ _TABLES = (
     _TIMED,
 )
 LAYOUT = Layout(_CATEGORIES, _ARGUMENTS, _TABLES)
-_FARTHEST = 1 << 61  # ns; a time beyond 70 years from its clock's zero is damaged, and differences would overflow
 _UNIX = 10**17  # ns; a clock that has run for more than three years counts from 1970
 
 
@@ -111,13 +110,13 @@ def load(path: Path) -> Timeline:
 
 def _base(events: Events) -> int:
     base = events.other.get("baseTimeNanoseconds", 0)
-    return base if type(base) is int and 0 <= base < _FARTHEST else 0
+    return base if type(base) is int and 0 <= base < FARTHEST else 0
 
 
 def _placed(table: Mapping[int, _Ints], base: int) -> dict[int, _Ints]:
     """Times on one clock; rows whose times no clock can have are left out."""
     start, length = table[START], table[DURATION]
-    good = (np.abs(start) < _FARTHEST) & (np.abs(length) < _FARTHEST)
+    good = (np.abs(start) < FARTHEST) & (np.abs(length) < FARTHEST)
     kept = dict(table) if good.all() else {slot: column[good] for slot, column in table.items()}
     kept[START] = kept[START] + base
     kept[DURATION] = kept[START] + kept[DURATION]  # from here on the slot holds the end

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.timeline.nsys_names import Texts
 from harness.timeline.nsys_names import joined as joined_texts
-from harness.timeline.schema import UNKNOWN, Column
+from harness.timeline.schema import FARTHEST, UNKNOWN, Column
 
 Columns: TypeAlias = dict[str, Any]  # arrays and texts by name
 
@@ -20,8 +20,6 @@ CUPTI = "CUPTI_ACTIVITY_KIND_"
 UNREADABLE = -(1 << 63)  # a time that is no integer
 TIMES = {"start": UNREADABLE, "end": UNREADABLE}
 PLACE = {"deviceId": UNKNOWN, "contextId": UNKNOWN, "streamId": UNKNOWN, "correlationId": 0, "globalPid": UNKNOWN}
-
-_FARTHEST = 1 << 61  # ns; a time beyond 70 years from its clock's zero is damaged, and differences would overflow
 
 
 def joined(parts: list[Columns]) -> Columns:
@@ -43,7 +41,7 @@ def empty(columns: Mapping[str, Column]) -> Columns:
 def readable(columns: Columns) -> Columns:
     """Without the rows whose times no clock can have."""
     times = np.array([columns["start"], columns["end"]])
-    good = ((times > -_FARTHEST) & (times < _FARTHEST)).all(axis=0)
+    good = ((times > -FARTHEST) & (times < FARTHEST)).all(axis=0)
     return columns if good.all() else {name: _rows(column, good) for name, column in columns.items()}
 
 

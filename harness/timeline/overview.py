@@ -70,7 +70,7 @@ def overview(found: Figures, names: Sequence[str] = ()) -> Overview:
             comparisons=tuple(_pairs(grouped)),
             kernels=(Kernels("all operations", kernels(found, found.rows)),),
         )
-    chosen = [_chosen(labelled, name) for name in names]
+    chosen = [_chosen(labelled, name, found.timeline.source.title) for name in names]
     groups = [_by_label(ranges) for ranges in chosen]
     return Overview(
         found,
@@ -96,17 +96,17 @@ def _labels(ranges: pd.DataFrame) -> pd.Series:
     return pd.Series([f"{domain}:{short[name]}" if domain else short[name] for domain, name in pairs], dtype=object)
 
 
-def _chosen(labelled: pd.DataFrame, name: str) -> pd.DataFrame:
+def _chosen(labelled: pd.DataFrame, name: str, title: str) -> pd.DataFrame:
     """The ranges with this label, or else with this name in whatever domain."""
     for column in ("label", "name"):
         if (labelled[column] == name).any():
             return labelled[labelled[column] == name]
     known = sorted(set(labelled["label"]))
     if not known:
-        raise FuseproofError(f"the trace has no range named {name!r}: it has no ranges at all")
+        raise FuseproofError(f"{title} has no range named {name!r}: it has no ranges at all")
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]
     others = " and others" if len(known) > len(near) else ""
-    raise FuseproofError(f"the trace has no range named {name!r}: there are {', '.join(map(repr, near))}{others}")
+    raise FuseproofError(f"{title} has no range named {name!r}: there are {', '.join(map(repr, near))}{others}")
 
 
 def _by_label(labelled: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ import pandas as pd
 from harness.errors import FuseproofError
 
 UNKNOWN = -1
+FARTHEST = 1 << 61  # ns; a time beyond 70 years from its clock's zero is damaged, and differences would overflow
 
 Kind: TypeAlias = Literal["kineto", "nsys", "vgpu", "nvtx"]
 Times: TypeAlias = Literal["measured", "modelled"]
@@ -135,6 +136,11 @@ class Source:
     threads: Mapping[tuple[int, int], str] = field(default_factory=dict)  # names by process and thread, where known
     window: tuple[int, int] | None = None  # what was recorded, where the source says so; ns
     details: Mapping[str, str] = field(default_factory=dict)  # version, host, … as the source says
+
+    @property
+    def title(self) -> str:
+        """How a sentence begins that is about this source."""
+        return self.path or "the timeline"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

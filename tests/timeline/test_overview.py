@@ -93,14 +93,14 @@ def test_a_range_on_two_devices_has_a_row_for_each():
 
 
 def test_a_device_that_did_nothing_is_one_sentence():
-    with pytest.raises(FuseproofError, match="nothing ran on device 3: the trace has operations on 0"):
+    with pytest.raises(FuseproofError, match=r"trace.json has nothing on device 3: it has operations on 0"):
         shown(*steps(1), device=3)
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("stop", "the trace has no range named 'stop': there are 'step' and others"),
+        ("stop", "trace.json has no range named 'stop': there are 'step' and others"),
         ("x", "there are 'a', 'b', 'c' and others"),
     ],
 )
