@@ -11,11 +11,15 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import NoReturn
 
 from harness.device import Device
@@ -25,7 +29,7 @@ from harness.mutation.outcome import Journal, Outcome
 from harness.mutation.probe import Baseline, Probe, cheapest_first
 from harness.mutation.trial import try_mutant
 
-WALL_SECONDS = 900  # for what uses no CPU either: a machine that is that busy, or a lock
+WALL_SECONDS = 3600  # for what waits and uses no CPU; long, since the machine may be busy
 
 
 @dataclass
@@ -35,6 +39,7 @@ class _Child:
     mutant: Mutant
     process: int
     pipe: int
+    folder: Path
     started: float
     said: bytes = b""
     case: str = ""
@@ -55,21 +60,25 @@ def run_mutants(
         order.saw(outcome)
     waiting = [mutant for mutant in mutants if mutant.id not in journal.known]
     working: list[_Child] = []
+    scratch = Path(tempfile.mkdtemp(prefix="fuseproof-mutants-"))
     try:
         while waiting or working:
             while waiting and len(working) < jobs:
-                working.append(_fork(waiting.pop(0), base, order.now(), device))
+                working.append(_fork(waiting.pop(0), base, order.now(), device, scratch))
             _listen(working)
             for child in [child for child in working if child.outcome]:
                 working.remove(child)
+                shutil.rmtree(child.folder, ignore_errors=True)
                 assert child.outcome is not None
                 order.saw(child.outcome)
                 journal.add(child.outcome)
                 done(child.outcome)
     finally:
         for child in working:
-            os.kill(child.process, signal.SIGKILL)
-            os.waitpid(child.process, 0)
+            with suppress(ProcessLookupError, ChildProcessError):  # the one whose error ends the run has ended itself
+                _end(child, signal.SIGKILL)
+                os.waitpid(child.process, 0)
+        shutil.rmtree(scratch, ignore_errors=True)
     return [journal.known[mutant.id] for mutant in mutants]
 
 
@@ -88,17 +97,26 @@ class _Order:
         return sorted(self._probes, key=lambda probe: -self._kills[probe.id] / (probe.cpu_seconds + 1.0))
 
 
-def _fork(mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Device) -> _Child:
+def _fork(mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Device, scratch: Path) -> _Child:
+    folder = Path(tempfile.mkdtemp(dir=scratch))
     reading, writing = os.pipe()
     process = os.fork()
     if process == 0:
         os.close(reading)
-        _child(mutant, base, order, device, writing)
+        _child(mutant, base, order, device, folder, writing)
     os.close(writing)
-    return _Child(mutant, process, reading, time.monotonic())
+    return _Child(mutant, process, reading, folder, time.monotonic())
 
 
-def _child(mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Device, pipe: int) -> NoReturn:
+def _end(child: _Child, number: signal.Signals) -> None:
+    """Signal a process and the compilers that it has started."""
+    try:
+        os.killpg(child.process, number)
+    except ProcessLookupError:  # it has no group of its own yet
+        os.kill(child.process, number)
+
+
+def _child(mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Device, folder: Path, pipe: int) -> NoReturn:
     """Try the mutant, say what came of it, and end without any of the parent's clean-up."""
 
     def say(row: dict) -> None:
@@ -107,7 +125,7 @@ def _child(mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Devic
     status = 0
     try:
         os.setpgid(0, 0)
-        outcome = try_mutant(mutant, base, order, device, lambda case: say({"case": case}))
+        outcome = try_mutant(mutant, base, order, device, folder, lambda case: say({"case": case}))
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         spent = sum(each.ru_utime + each.ru_stime for each in used)
         say({"outcome": asdict(replace(outcome, cpu_seconds=round(spent, 2)))})
@@ -131,7 +149,7 @@ def _listen(working: Sequence[_Child]) -> None:
             else:
                 _ended(child)
         elif time.monotonic() - child.started > WALL_SECONDS:
-            os.kill(child.process, signal.SIGXCPU)
+            _end(child, signal.SIGXCPU)
 
 
 def _ended(child: _Child) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import resource
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.compiler import CompileError, Unit, sources_of
@@ -31,15 +32,18 @@ Say = Callable[[str], object]
 
 
 def try_mutant(
-    mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Device, say: Say = lambda _: None
+    mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Device, folder: Path, say: Say
 ) -> Outcome:
-    """The mutant's outcome; `say` is told each case before it runs, for the case in which this process ends."""
-    with tempfile.TemporaryDirectory(prefix="fuseproof-mutant-") as folder:
-        os.environ["FUSEPROOF_CACHE"] = str(Path(folder) / "cache")  # nothing of a mutant is worth keeping
-        try:
-            return _judged(mutant, _Build(mutant, base, Path(folder) / "tree", device), order, device, say)
-        except CompileError as error:
-            return Outcome(mutant.id, "does not compile", reason=str(error))
+    """The mutant's outcome; `say` is told each case before it runs, for the case in which this process ends.
+
+    Everything that is written, by nvcc too, goes into `folder`; it is not removed, since this process may be ended.
+    """
+    os.environ["FUSEPROOF_CACHE"] = str(folder / "cache")  # nothing of a mutant is worth keeping
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    try:
+        return _judged(mutant, _Build(mutant, base, folder / "tree", device), order, device, say)
+    except CompileError as error:
+        return Outcome(mutant.id, "does not compile", reason=str(error))
 
 
 def _judged(mutant: Mutant, build: _Build, order: Sequence[Probe], device: Device, say: Say) -> Outcome:
@@ -50,8 +54,7 @@ def _judged(mutant: Mutant, build: _Build, order: Sequence[Probe], device: Devic
             continue
         run += 1
         say(probe.id)
-        _limit_cpu(probe)
-        with compiled_by(build.unit):
+        with compiled_by(build.unit), _limited_cpu(probe):
             verdict = check(probe.suite, probe.case, device)
         if not verdict.passed:
             reason = verdict.reason.partition("\n")[0]
@@ -94,8 +97,13 @@ class _Build:
         return made.unit
 
 
-def _limit_cpu(probe: Probe) -> None:
-    """Let the kernel end this process (SIGXCPU) where a loop of the mutant has no end."""
+@contextmanager
+def _limited_cpu(probe: Probe) -> Iterator[None]:
+    """Inside, let the kernel end this process (SIGXCPU) where a loop of the mutant has no end; nvcc has no limit."""
     seconds = int(cpu_seconds() + CPU_FACTOR * probe.cpu_seconds + CPU_GRACE) + 1
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    before, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, (before, hard))

@@ -29,6 +29,7 @@ __global__ void ramp(float* out, const float* x, int count)
 }
 """
 
+PROJECT = Path(__file__).parents[2]
 FEW = ("arithmetic", "dropped-operand", "loop")
 
 SUITE = """
@@ -198,3 +199,10 @@ def test_an_explanation_without_a_reason_is_refused(tmp_path):
 def test_an_operator_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(FuseproofError, match="no operator is called nonsense: there are arithmetic, barrier"):
         possible_mutants([], ["nonsense"])
+
+
+def test_every_explained_mutant_exists(monkeypatch):
+    monkeypatch.chdir(PROJECT)  # ids hold the path within the project
+    explained = read_explained(PROJECT / "suites" / "explained_mutants.csv")
+    files = [path for suffix in ("cu", "cuh") for path in (PROJECT / "kernels").rglob(f"*.{suffix}")]
+    assert set(explained) <= {mutant.id for mutant in possible_mutants(files)}
