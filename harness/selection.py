@@ -20,8 +20,8 @@ from harness.sweep import AxisValue, Sweep, axis_values, parse_values
 class Selection:
     """`axes` replaces the values of a sweep's axes; `keyword` keeps the cases whose id contains it.
 
-    `family`: "none" is the suites' own inputs, "few" these and each family of inputs once for a dtype, "all" these,
-    the suites' edges, and each family at each of them; any other is the name of one family, and only that.
+    `family`: "none" is the suites' own inputs, "few" these and each family of inputs once, in the dtypes by turns,
+    "all" these, the suites' edges, and each family at each of them; any other is the name of one family, and only that.
     """
 
     axes: dict[str, tuple[AxisValue, ...]] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Selection:
         if self.family == "none":
             cases = self._of(suite, own)
         elif self.family == "few":
-            cases = self._of(suite, own) + self._of(suite, edges.quick(), suite.family_names()) + self._far(suite)
+            cases = self._of(suite, own) + self._in_turn(suite, edges.quick()) + self._far(suite)
         elif self.family == "all":
             cases = self._of(suite, own + edges) + self._of(suite, edges, suite.family_names()) + self._far(suite)
         elif self.family == "far":
@@ -45,6 +45,13 @@ class Selection:
         else:
             cases = self._of(suite, edges, (self.family,) if _declares(suite, self.family) else ())
         return [case for case in cases if self.keyword in repr(case)]
+
+    def _in_turn(self, suite: Suite, sweep: Sweep) -> list[Case]:
+        """Each family at one case, the cases by turns: whatever depends on the dtype alone, few families show."""
+        cases = self._of(suite, sweep)
+        turns = enumerate(suite.family_names() if cases else ())
+        made = [Case(suite.name, cases[turn % len(cases)].axes, self.seed, family) for turn, family in turns]
+        return sorted(made, key=lambda case: [one.axes for one in cases].index(case.axes))
 
     def _far(self, suite: Suite) -> list[Case]:
         return self._of(suite, suite.far, ("far",)) if suite.far else []

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 
-
 def main() -> None:
     """Run the seeds that the file does not know yet."""
     options = _options()
