@@ -92,7 +92,13 @@ def require_not_neutral(inputs: tuple[Any, ...], arguments: Sequence[str]) -> No
             first = tensor.reshape(-1)[0]
             if first.item() in (0.0, 1.0) and bool((tensor == first).all()):
                 raise FuseproofError(f"{name} is {first.item():g} everywhere: {_IGNORED}")
-        elif tensor.numel() > 1 and str(tensor.dtype) == "torch.bool" and bool((tensor == tensor.reshape(-1)[0]).all()):
+        elif (
+            tensor.dim()
+            and tensor.shape[-1] > 1
+            and tensor.numel()
+            and str(tensor.dtype) == "torch.bool"
+            and bool((tensor == tensor.reshape(-1)[0]).all())
+        ):
             raise FuseproofError(f"{name} is the same everywhere: {_IGNORED}")
     for number, value in enumerate(inputs):
         if isinstance(value, float) and value in (0.0, 1.0):
