@@ -14,8 +14,8 @@ FILES = {
     "hdf5": (b"\x89HDF\r\n\x1a\n", "is an HDF5 export: export the report with nsys export --type sqlite"),
     "arrow": (b"ARROW1\0\0", "is an Arrow export: export the report with nsys export --type sqlite"),
     "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "is a pointer of Git LFS"),
-    "packed": (gzip.compress(b"SQLite format 3\0" + bytes(200)), "is an SQLite database compressed with gzip"),
-    "packed twice": (gzip.compress(gzip.compress(b"{}")), "is compressed with gzip twice: unpack it once"),
+    "packed": (gzip.compress(b"SQLite format 3\0" + bytes(200), mtime=0), "is an SQLite database compressed with gzip"),
+    "packed twice": (gzip.compress(gzip.compress(b"{}"), mtime=0), "is compressed with gzip twice: unpack it once"),
     "cut off": (b"SQLite for", "is cut off after 10 bytes: export the report again with nsys export --type sqlite"),
     "picture": (b"\x89PNG\r\n\x1a\n", "it is no JSON; traces of torch.profiler and SQLite exports of Nsight Systems are read"),
 }  # fmt: skip
