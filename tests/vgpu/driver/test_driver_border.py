@@ -3,6 +3,8 @@ import gc
 import inspect
 import struct
 
+import signal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,7 +73,15 @@ def test_a_defect_of_the_driver_is_an_unknown_error_with_a_traceback(exported, v
     assert "RuntimeError: a defect" in vgpu.last_report()
 
 
-def test_an_interrupt_reaches_the_program(exported):
+@pytest.fixture
+def interruptible():
+    """A shell without job control starts what it runs in the background with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_reaches_the_program(exported, interruptible):
     def cuSlow():
         raise KeyboardInterrupt
 
