@@ -1,9 +1,8 @@
 import ctypes
 import gc
 import inspect
-import struct
-
 import signal
+import struct
 
 import pytest
 from hypothesis import given
