@@ -32,7 +32,9 @@ from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Function, Instruction, Module
 
 TRAP_KIND = 4  # FAULT_TRAP in run/fault.h
-MOST_PHIS = 8_000  # nodes times registers that live across them: more costs LLVM minutes, and the code is no faster
+MOST_PHIS = (
+    8_000  # nodes times registers that live across them: more costs LLVM minutes, memory the code up to a quarter
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from harness.vgpu.jit.rules import RULES, bits, carry, directed, extremes, integer_more, match, short_floats, video
+from harness.vgpu.jit.rules import (
+    RULES,
+    bits,
+    carry,
+    directed,
+    extremes,
+    integer_more,
+    match,
+    packing,
+    pairs,
+    short_floats,
+    video,
+)
 from tests.vgpu.jit import exact
 from tests.vgpu.jit.exact import NAN, Format, Result
 from tests.vgpu.jit.operand_values import FORMATS
@@ -55,7 +67,7 @@ def is_approximate(form: str) -> bool:
 
 
 def has_model(form: str) -> bool:
-    return form.split(".")[0] not in ELSEWHERE and not is_approximate(form)
+    return form.split(".")[0] not in ELSEWHERE and not is_approximate(form) and form not in pairs.RULES
 
 
 @cache
@@ -569,7 +581,7 @@ def _approximate_division(form: Format, a: int, b: int) -> Result:
 # --- which forms there are ----------------------------------------------------------------------------------------
 
 # tables of rules that the files in families/ test; some of their forms have a model here as well
-IN_FAMILIES = (bits, carry, directed, extremes, integer_more, match, short_floats, video)
+IN_FAMILIES = (bits, carry, directed, extremes, integer_more, match, packing, pairs, short_floats, video)
 
 
 def _is_known(form: str) -> bool:

@@ -24,6 +24,8 @@ from harness.vgpu.jit.rules import (
     mma,
     move,
     packed_atomics,
+    packing,
+    pairs,
     refused,
     runtime,
     sets,
@@ -40,7 +42,7 @@ from harness.vgpu.ptx.program import Function, Instruction
 RULES: RuleTable = {}
 for _family in (
     *(integer, integer_more, carry, bits, compare, floating, directed, short_floats, extremes),
-    *(move, spaces, warp, match, video, arrive),
+    *(move, spaces, warp, match, video, arrive, pairs, packing),
 ):
     for _form, _rule in _family.RULES.items():
         assert _form not in RULES, f"two rules for {_form}"

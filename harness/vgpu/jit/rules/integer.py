@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import BITS, llvm_type, splat
 from harness.vgpu.jit.rules.rule import LLVM_INTEGER, Lower, Rule, RuleTable
+from harness.vgpu.ptx.program import Integer, Operand
 
 ARITHMETIC = "Integer Arithmetic Instructions"
 LOGIC = "Logic and Shift Instructions"
@@ -166,24 +167,26 @@ def _count(name: str, scalar: str, extra: str = "") -> Lower:
 
 
 def _lop3(c: Context) -> None:
-    """The table's bit for each combination of the operands' bits, as a sum of products."""
     d, *operands, table = c.instruction.operands
-    a, b, third = (c.get(o, "i32") for o in operands)
+    c.put(d, lop3(c, [c.get(o, "i32") for o in operands], table), "i32")
+
+
+def lop3(c: Context, operands: list[str], table: Operand) -> str:
+    """The table's bit for each combination of the operands' bits, as a sum of products."""
     ones = splat("i32", -1, c.lanes)
-    value = getattr(table, "value", None)
-    if value is None:
+    if not isinstance(table, Integer):
         c.unsupported("a table that is not a constant")
     result = splat("i32", 0, c.lanes)
     for row in range(8):
-        if not value >> row & 1:
+        if not table.value >> row & 1:
             continue
         term = None
-        for bit, operand in ((4, a), (2, b), (1, third)):
+        for bit, operand in zip((4, 2, 1), operands, strict=True):
             literal = operand if row & bit else c.e.binary("xor", "i32", c.lanes, operand, ones)
             term = literal if term is None else c.e.binary("and", "i32", c.lanes, term, literal)
         assert term is not None
         result = c.e.binary("or", "i32", c.lanes, result, term)
-    c.put(d, result, "i32")
+    return result
 
 
 def _funnel(c: Context) -> None:
