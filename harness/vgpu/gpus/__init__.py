@@ -61,6 +61,8 @@ class Gpu:
 
     launch_latency_ns: int  # from the return of the launch call to the start on an idle stream
     back_to_back_ns: int  # between dependent operations that are already queued
+    graph_node_ns: int  # between dependent nodes of a CUDA graph
+    graph_launch_node_ns: int  # of the host: what each node adds to the launch of a CUDA graph
     kernel_ramp_ns: int  # of a kernel that does nothing, start to end
     link_bandwidth: float  # bytes/s to the host, one direction
     link_efficiency: float

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Host:
-    """One host thread with its software. All figures are nanoseconds."""
+    """One host thread with its software. Figures are nanoseconds unless they say otherwise."""
 
     name: str
     full_name: str
@@ -26,6 +26,7 @@ class Host:
     python_ns: dict[str, int]  # Python work before a driver call, by call ("cuLaunchKernel" is PyCUDA's)
     call_ns: dict[str, int]  # the driver or runtime call itself; "default" for those not named
     synchronize_ns: int  # from the end of the work to the return of the waiting call
+    pageable_bandwidth: float  # bytes/s through the driver's page-locked staging buffers, one direction
 
     def python(self, call: str) -> int:
         """Nanoseconds of Python before `call`."""
