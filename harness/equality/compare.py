@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,22 +22,43 @@ from harness.equality.terms import Terms
 from harness.equality.verdicts import failure, first_true, mismatch
 from harness.results.record import Verdict
 
-__all__ = ["Terms", "compare", "failure"]
+__all__ = ["NO_TEST", "Neighbours", "Terms", "compare", "failure"]
+
+NO_TEST = "the inputs, or the reference in this dtype, are no test"
 
 
-def compare(fused: Any, naive: Any, oracle: Any, terms: Terms, shaken: Any = None) -> Verdict:
-    """The verdict over all outputs. `shaken`: the oracle's outputs for inputs that rounding has moved; their distance
-    from the oracle's is what these inputs make of any rounding, and is allowed on top.
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What the references give for inputs that rounding has moved.
+
+    `shaken`: the oracle's outputs; their distance from the oracle's is what these inputs make of any rounding, and is
+    allowed on top. `pairs`: naive outputs, each with the oracle's of the same moved inputs; the largest error counts
+    as the naive one's, which by itself is a single draw where an output has few elements.
     """
+
+    shaken: Any
+    pairs: Sequence[tuple[Any, Any]] = ()
+
+    def of_output(self, position: int) -> Neighbours:
+        """The same of one output alone."""
+
+        def pick(outputs: Any) -> torch.Tensor:
+            return outputs_of(outputs, "the reference")[position][1]
+
+        return Neighbours(pick(self.shaken), [(pick(naive), pick(oracle)) for naive, oracle in self.pairs])
+
+
+def compare(fused: Any, naive: Any, oracle: Any, terms: Terms, neighbours: Neighbours | None = None) -> Verdict:
+    """The verdict over all outputs; with `neighbours`, errors that they explain are allowed as well."""
     expected = outputs_of(naive, "the reference")
     got = outputs_of(fused, "the fused function")
     exact = outputs_of(oracle, "the reference in FP64")
-    moved = outputs_of(shaken, "the reference in FP64") if shaken is not None else [("", None)] * len(exact)
+    moved = [neighbours and neighbours.of_output(position) for position in range(len(exact))]
     if [name for name, _ in got] != [name for name, _ in expected]:
         return failure(f"the reference returns {len(expected)} tensors, the fused function {len(got)}")
     verdicts = [
-        _compare_output(name, output, reference, oracle.to(output.device), terms, other)
-        for (name, output), (_, reference), (_, oracle), (_, other) in zip(got, expected, exact, moved, strict=True)
+        _compare_output(name, output, reference, oracle.to(output.device), terms, near)
+        for (name, output), (_, reference), (_, oracle), near in zip(got, expected, exact, moved, strict=True)
     ]
     return next((verdict for verdict in verdicts if not verdict.passed), max(verdicts, key=_share_used))
 
@@ -53,7 +74,7 @@ def _compare_output(
     naive: torch.Tensor,
     oracle: torch.Tensor,
     terms: Terms,
-    shaken: torch.Tensor | None,
+    neighbours: Neighbours | None,
 ) -> Verdict:
     if got.shape != naive.shape:
         return failure(f"{name} has shape {list(got.shape)}, the reference's {list(naive.shape)}")
@@ -62,7 +83,7 @@ def _compare_output(
     scalar = scalar_of(got.dtype)
     if scalar is None:
         return compare_integers(name, got, naive, oracle, terms.rules.get(name, default_rule(got.dtype)), terms)
-    return _compare_floating(name, got, naive, oracle.double(), scalar, terms, shaken)
+    return _compare_floating(name, got, naive, oracle.double(), scalar, terms, neighbours)
 
 
 def _compare_floating(
@@ -72,14 +93,17 @@ def _compare_floating(
     oracle: torch.Tensor,
     scalar: Scalar,
     terms: Terms,
-    shaken: torch.Tensor | None,
+    neighbours: Neighbours | None,
 ) -> Verdict:
     found = measure.differences(got, oracle)
     size = measure.magnitude(oracle)
     floor = policy.floors(scalar, terms.reduction, size)
-    limit = policy.allowed(terms.factor, _errors(naive, oracle, scalar), floor)
-    if shaken is not None:
-        limit = policy.allowed(terms.factor, _errors(shaken.to(got.device), oracle, scalar), limit)
+    reached = _errors(naive, oracle, scalar)
+    if neighbours:
+        reached = policy.worst(reached, *(_errors(*pair, scalar) for pair in neighbours.pairs))
+        moved = _errors(neighbours.shaken.to(got.device), oracle, scalar)
+        floor = policy.allowed(terms.factor, moved, floor)
+    limit = policy.allowed(terms.factor, reached, floor)
     errors = measure.errors(found, oracle, scalar.tiny)
 
     pattern = _wrong_pattern(got, naive, oracle, policy.relative_floor(scalar, terms.reduction))
@@ -157,15 +181,15 @@ def _impostor(
         return ""
     kept = measure.finite(oracle)
     if size.norm <= allowed:
-        return "a zero output would pass: the inputs, or the reference in this dtype, are no test"
+        return f"a zero output would pass: {NO_TEST}"
     mean = kept.sum().item() / size.count
     spread = math.sqrt(max(0.0, size.norm**2 - size.count * mean**2))
     # The subtraction cancels: what is left of it below the roundoff of FP64 says nothing.
     if 1e-7 * size.norm + floor < spread <= allowed:
-        return "a constant output would pass: the inputs, or the reference in this dtype, are no test"
+        return f"a constant output would pass: {NO_TEST}"
     for tensor in inputs:
         if tensor.shape == got.shape and tensor.dtype == got.dtype:
             distance = torch.linalg.vector_norm(measure.differences(tensor, oracle)).item()
             if floor < distance <= allowed:
-                return "a copy of an input would pass: the inputs, or the reference in this dtype, are no test"
+                return f"a copy of an input would pass: {NO_TEST}"
     return ""
