@@ -1,4 +1,4 @@
-"""What happened on the virtual clock: operations of the device, and calls of the host that asked for them.
+"""What happens on the virtual clock: operations of the device, and calls of the host that asked for them.
 
 Written by the clock, read by the timeline and the profiles. Times are integer nanoseconds on one clock;
 an activity and the call that submitted it share a correlation id, as CUPTI's records do.
@@ -6,8 +6,8 @@ an activity and the call that submitted it share a correlation id, as CUPTI's re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
 
 from harness.vgpu.counters.record import Counters
 
@@ -17,31 +17,47 @@ Extent: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """One operation of the device."""
+class Operation:
+    """Work for the device, before the clock has given it a time."""
 
     kind: Kind
     name: str
-    start: int
-    end: int
-    submitted: int  # host time at which the submitting call returned
-    stream: int
-    correlation: int
+    duration: int
     grid: Extent | None = None
     block: Extent | None = None
     registers: int = 0
     shared_bytes: int = 0
     counters: Counters | None = None  # exact, where the launch was executed and counted
     bytes: int | None = None  # DRAM bytes of a kernel by rule, where nothing was counted; bytes of a copy or memset
-
-    @property
-    def duration(self) -> int:
-        return self.end - self.start
+    direction: Direction | None = None  # of a copy
 
     @property
     def dram_bytes(self) -> int | None:
         """DRAM bytes: counted, else by rule, else unknown."""
         return self.counters.dram_bytes if self.counters is not None else self.bytes
+
+
+_OPERATION = tuple(field.name for field in fields(Operation))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity(Operation):
+    """One operation of the device, done."""
+
+    start: int
+    end: int
+    submitted: int  # host time at which the submitting call returned
+    stream: int
+    correlation: int
+    after: tuple[int, ...] = ()  # places in the clock's list of the operations that it had to wait for
+    graph: int = 0  # number of the CUDA graph that it is a node of; 0 for none
+    node: int = 0  # which, from 1 on
+
+    @staticmethod
+    def of(operation: Operation, start: int, **times: Any) -> Activity:
+        """An operation that starts then; `times` are the other fields."""
+        plain = {name: getattr(operation, name) for name in _OPERATION}
+        return Activity(**plain, start=start, end=start + operation.duration, **times)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.vgpu.clock import Point
 from harness.vgpu.driver import handles, streams
 from harness.vgpu.driver.entry import entry
 from harness.vgpu.driver.errors import DriverError, Result
@@ -14,26 +15,26 @@ _NO_TIMING, _INTERPROCESS = 2, 4  # CUevent_flags; 1 is a hint how to wait
 
 @dataclass(eq=False, slots=True)
 class Event:
-    """`stamp` is when it happens, in nanoseconds; None before it is recorded."""
+    """`point` is the point of a stream that it marks; None before it is recorded."""
 
     flags: int
-    stamp: int | None = None
+    point: Point | None = None
 
     @property
     def happened(self) -> bool:
-        return self.stamp is None or self.stamp <= driver.clock.host_ns
+        return self.point is None or self.point.ns <= driver.clock.host_ns
 
 
 def elapsed_ms(start: Event, end: Event) -> float | None:
     """Milliseconds between two events; None before both have happened."""
+    stamps = []
     for event in (start, end):
-        if event.stamp is None:
+        if event.point is None:
             raise DriverError(Result.INVALID_HANDLE, "elapsed time of an event that was never recorded")
         if event.flags & _NO_TIMING:
             raise DriverError(Result.INVALID_HANDLE, "elapsed time of an event that was created with DISABLE_TIMING")
-    if not (start.happened and end.happened):
-        return None
-    return ((end.stamp or 0) - (start.stamp or 0)) / 1e6
+        stamps.append(event.point.ns)
+    return (stamps[1] - stamps[0]) / 1e6 if start.happened and end.happened else None
 
 
 @entry
@@ -51,7 +52,7 @@ def cuEventDestroy_v2(hEvent):
 @entry
 def cuEventRecord(hEvent, hStream):
     event = handles.table.get(hEvent, Event)
-    event.stamp = driver.clock.record(streams.number(hStream))
+    event.point = driver.clock.record(streams.number(hStream))
 
 
 @entry
@@ -61,9 +62,9 @@ def cuEventRecordWithFlags(hEvent, hStream, flags):
 
 @entry
 def cuEventSynchronize(hEvent):
-    stamp = handles.table.get(hEvent, Event).stamp
-    if stamp is not None:
-        driver.clock.wait_for_event(stamp)
+    point = handles.table.get(hEvent, Event).point
+    if point is not None:
+        driver.clock.wait_for_event(point.ns)
 
 
 @entry
@@ -84,6 +85,6 @@ def cuEventElapsedTime_v2(pMilliseconds, hStart, hEnd):
 
 @entry
 def cuStreamWaitEvent(hStream, hEvent, Flags):
-    order, stamp = streams.number(hStream), handles.table.get(hEvent, Event).stamp
-    if stamp is not None:
-        driver.clock.wait(order, stamp)
+    order, point = streams.number(hStream), handles.table.get(hEvent, Event).point
+    if point is not None:
+        driver.clock.wait(order, point)
