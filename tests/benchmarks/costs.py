@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 # the shipped kernels with the most code: every vector width and length that their launching functions choose
 SHIPPED = {
     "kernels/normalization/bias_residual_layer_norm.cu": (
-        "bias_residual_layer_norm<__half, 8, 4>", "bias_residual_layer_norm<float, 4, 8>",
-        "bias_residual_layer_norm_long<__half, 8>",
+        "bias_residual_layer_norm<__half, 8, 4, false>", "bias_residual_layer_norm<float, 4, 8, false>",
+        "bias_residual_layer_norm_long<__half, 8, false>",
     ),
     "kernels/attention/masked_softmax.cu": (
         "masked_softmax<__half, 8, 4, BlockPerRow>", "masked_softmax<float, 4, 8, BlockPerRow>",

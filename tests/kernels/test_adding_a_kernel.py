@@ -27,7 +27,7 @@ def tutorial_suite(tmp_path, monkeypatch):
         folder = tmp_path / package.__name__.replace(".", "/")
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
     monkeypatch.syspath_prepend(tmp_path / "suites/activation")
-    return importlib.import_module("test_bias_relu").bias_relu
+    return importlib.import_module("test_bias_tanh").bias_tanh
 
 
 def test_the_page_shows_four_files():

@@ -20,6 +20,7 @@ SOFTMAX = ("attention/masked_softmax.cu", "kernels.attention.masked_softmax._hel
 LONG_SOFTMAX = ("attention/masked_softmax.cu", "kernels.attention.masked_softmax._long")
 SPLIT = ("attention/heads.cu", "kernels.attention.heads._bias_split_heads")
 MERGE = ("attention/heads.cu", "kernels.attention.heads._merge_heads")
+ROWS = "normalization/layer_norm.cuh"
 REDUCE = "cuda/reduce.cuh"
 
 BREAKAGES = {
@@ -29,11 +30,11 @@ BREAKAGES = {
     "rows skipped": (bias_gelu, GELU, GELU[0], "row < rows;", "row < rows - 1;"),
     "the last column skipped": (bias_gelu, GELU, GELU[0], "col >= cols", "col >= cols - 1"),
     "a column too many": (bias_gelu, GELU, GELU[0], "col >= cols", "col > cols"),
-    "a mean over one column too many": (bias_residual_layer_norm, NORM, NORM[0], "partials[0]) / cols", "partials[0]) / (cols + 1)"),
-    "a variance over n - 1": (bias_residual_layer_norm, NORM, NORM[0], "partials[1]) / cols", "partials[1]) / (cols - 1)"),
+    "a mean over one column too many": (bias_residual_layer_norm, NORM, ROWS, "partials[0]) / cols", "partials[0]) / (cols + 1)"),
+    "a variance over n - 1": (bias_residual_layer_norm, NORM, ROWS, "partials[1]) / cols", "partials[1]) / (cols - 1)"),
     "no residual": (bias_residual_layer_norm, NORM, NORM[0], "added.at[i] + skipped.at[i]", "added.at[i]"),
-    "no shift": (bias_residual_layer_norm, NORM, NORM[0], " + offset.at[i]", ""),
-    "one partial sum for both reductions": (bias_residual_layer_norm, NORM, NORM[0], "partials[1])", "partials[0])"),
+    "no shift": (bias_residual_layer_norm, NORM, ROWS, " + offset.at[i]", ""),
+    "one partial sum for both reductions": (bias_residual_layer_norm, NORM, ROWS, "partials[1])", "partials[0])"),
     "no barrier in the block's reduction": (bias_residual_layer_norm, NORM, REDUCE, "__syncthreads();", ""),
     "a warp's reduction that stops early": (bias_residual_layer_norm, NORM, REDUCE, "distance > 0", "distance > 1"),
     "partials of all warps but the last": (bias_residual_layer_norm, NORM, REDUCE, "lane < warps", "lane < warps - 1"),

@@ -1,0 +1,34 @@
+"""LayerNorm alone, at the sizes of BERT-base and of a decoder, and at sizes that no vector width or warp divides."""
+
+from harness.equality.families import ORDINARY, ROWLESS, VIEWS
+from harness.equality.sizes import edge_sizes
+from harness.suite import suite
+from harness.sweep import Sweep
+from kernels.normalization import layer_norm as fused
+from reference.normalization import layer_norm as reference
+
+
+@suite(
+    fused=fused.layer_norm,
+    reference=reference.layer_norm,
+    launches=1,
+    reduction=lambda case: case.hidden,
+    sweep=Sweep(batch=(1, 8), seq=(32, 128), hidden=(768, 512))
+    + Sweep(batch=1, seq=33, hidden=(7, 31, 128, 770, 1021))
+    + Sweep(batch=1, seq=2, hidden=33000),
+    edges=Sweep(batch=1, seq=3, hidden=edge_sizes(vector=8, block=1024), dtype=("fp16", "bf16", "fp32")),
+    far=Sweep(batch=(1 << 22) + 1, seq=1, hidden=1024, dtype="fp16"),
+    families={
+        "x": (*ORDINARY, "denormal", "infinite", "nan", *VIEWS, ROWLESS),
+        "weight": ("large", "sorted", "one-hot", "misaligned"),
+        "shift": ("large", "sorted", "denormal", "misaligned", "strided"),
+    },
+)
+def layer_norm(case):
+    """Hidden states, off centre, and the norm's weight and shift."""
+    hidden = case.hidden
+    return (
+        case.randn(case.tokens, hidden, mean=0.5, std=2.0),
+        case.randn(hidden, mean=1.0, std=0.2),
+        case.randn(hidden),
+    )
