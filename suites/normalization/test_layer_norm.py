@@ -16,8 +16,10 @@ from reference.normalization import layer_norm as reference
     sweep=Sweep(batch=(1, 8), seq=(32, 128), hidden=(768, 512))
     + Sweep(batch=1, seq=33, hidden=(7, 31, 128, 770, 1021))
     + Sweep(batch=1, seq=2, hidden=33000),
-    edges=Sweep(batch=1, seq=3, hidden=edge_sizes(vector=8, block=1024), dtype=("fp16", "bf16", "fp32")),
-    far=Sweep(batch=(1 << 22) + 1, seq=1, hidden=1024, dtype="fp16"),
+    edges=Sweep(batch=1, seq=3, hidden=edge_sizes(vector=8, block=1024), dtype=("fp16", "bf16", "fp32"))
+    + Sweep(batch=1, seq=3, hidden=9001, dtype=("fp16", "bf16", "fp32")),  # longer than the registers of a block
+    far=Sweep(batch=(1 << 22) + 1, seq=1, hidden=1024, dtype="fp16")
+    + Sweep(batch=(1 << 19) + 1, seq=1, hidden=9001, dtype="fp16"),
     families={
         "x": (*ORDINARY, "denormal", "infinite", "nan", *VIEWS, ROWLESS),
         "weight": ("large", "sorted", "one-hot", "misaligned"),
