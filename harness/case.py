@@ -74,6 +74,19 @@ class Case:
         """Uniform from low to high."""
         return self._place(self._generator().random, shape, high - low, low)
 
+    def flags(self, *shape: int, share: float) -> torch.Tensor:
+        """True for this share of the elements, bool."""
+        import torch
+
+        def drawn(shape: tuple[int, ...]) -> torch.Tensor:
+            return torch.from_numpy(self._generator().random(shape, dtype="float32") < share)
+
+        if self._is_huge(shape):
+            from harness.equality import sparse
+
+            return sparse.repeated(drawn((sparse.PERIOD,)), shape)
+        return torch.empty(shape, dtype=torch.bool, device=self._device).copy_(drawn(shape))
+
     def randint(self, *shape: int, low: int, high: int) -> torch.Tensor:
         """Whole numbers from low to high - 1, int64."""
         import torch
@@ -115,13 +128,20 @@ class Case:
         """
         import torch
 
-        if self._huge:
+        if self._is_huge(shape):
             from harness.equality import sparse
 
-            if math.prod(shape) >= sparse.LARGE:
-                count = sparse.PERIOD // torch.empty(0, dtype=self.dtype).element_size()
-                return sparse.repeated(self._drawn(draw, (count,), scale, offset), shape)
+            count = sparse.PERIOD // torch.empty(0, dtype=self.dtype).element_size()
+            return sparse.repeated(self._drawn(draw, (count,), scale, offset), shape)
         return self._drawn(draw, shape, scale, offset).to(self._device)
+
+    def _is_huge(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of this shape must be mapped instead of allocated."""
+        if not self._huge:
+            return False
+        from harness.equality import sparse
+
+        return math.prod(shape) >= sparse.LARGE
 
     def _drawn(self, draw: Callable[..., Any], shape: tuple[int, ...], scale: float, offset: float) -> torch.Tensor:
         import torch

@@ -55,6 +55,7 @@ class Suite:
     families: Mapping[str, Sequence[str]] = field(default_factory=dict)
     edges: Sweep | None = None
     far: Sweep | None = None
+    far_axis: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def cases(self, overrides: Mapping[str, Sequence[AxisValue]] | None = None, seed: int = 0) -> list[Case]:
@@ -100,6 +101,7 @@ def suite(
     families: Mapping[str, Sequence[str]] | None = None,
     edges: Sweep | None = None,
     far: Sweep | None = None,
+    far_axis: Mapping[str, int] | None = None,
     rules: Mapping[str, Rule] | None = None,
 ) -> Callable[[Callable[[Case], Any]], Suite]:
     """Turn a function that makes the inputs of one case into a suite.
@@ -111,8 +113,9 @@ def suite(
 
     `families` names, for each argument of the reference, the families of inputs (`harness.equality.families`) that it
     must hold for; `edges` are further sizes, at which they are tried, the first ones by default; `far` are sizes too
-    large to run, of which the vgpu tries the first and the last blocks. `rules` names, for outputs that are whole
-    numbers ("output[1]"), a rule of `harness.equality.rules` other than the dtype's own.
+    large to run, of which the vgpu tries the first and the last blocks; `far_axis` is the dimension along which their
+    first and last rows lie, by argument or output ("output"), where it is not 0. `rules` names, for outputs that are
+    whole numbers ("output[1]"), a rule of `harness.equality.rules` other than the dtype's own.
     """
 
     def decorate(make_inputs: Callable[[Case], Any]) -> Suite:
@@ -132,6 +135,7 @@ def suite(
             families=families or {},
             edges=edges,
             far=far,
+            far_axis=far_axis or {},
             rules=rules or {},
         )
 

@@ -293,6 +293,8 @@ _TABLE = (
     Family("uniform", "values", "from -1 to 1", _values(lambda random, shape, scalar: random.uniform(-1, 1, shape))),
     Family("large", "values", "normal, times 1000: squares overflow FP16",
            _values(lambda random, shape, scalar: 1000 * random.standard_normal(shape).clip(-6, 6))),
+    Family("off-centre", "values", "normal, around 50: E[x^2] - E[x]^2 cancels",
+           _values(lambda random, shape, scalar: 50 + random.standard_normal(shape))),
     Family("near-overflow", "values", "from a quarter to 0.98 of the largest number, either sign",
            _values(_near_overflow)),
     Family("denormal", "values", "below the smallest normal number, either sign", _values(_denormal)),
@@ -321,7 +323,7 @@ _TABLE = (
 )  # fmt: skip
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _TABLE}
-ORDINARY = ("uniform", "large", "constant", "one-hot", "sorted", "alternating")
+ORDINARY = ("uniform", "large", "off-centre", "constant", "one-hot", "sorted", "alternating")
 MASKS = tuple(name for name, family in FAMILIES.items() if family.kind == "mask")
 VIEWS = ("misaligned", "strided", "wide-rows", "transposed")
 ROWLESS = "zero-rows"

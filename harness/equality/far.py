@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from harness.device import Device
 from harness.equality.compare import compare, failure
 from harness.equality.poison import unwritten
 from harness.equality.sparse import SparseEmpties
-from harness.equality.tensors import map_tensors, outputs_of, to_double
+from harness.equality.tensors import argument_names, map_tensors, outputs_of, tensors_of_call, to_double
 from harness.equality.terms import Terms
 from harness.equality.verdicts import nothing_compared
 from harness.errors import FuseproofError
@@ -52,14 +53,13 @@ def _one_end(suite: Suite, case: Case, device: Device, inputs: tuple[Any, ...], 
                 outputs = outputs_of(suite.fused(*inputs), f"{suite.name}'s fused function")
         except FuseproofError as error:
             return failure(str(error))
-        ends = [(name, _end(output, last=last)) for name, output in outputs]
-        if all(not unwritten(end[-1 if last else 0]).any() for _, end in ends):
-            return _compared(suite, case, inputs, [end for _, end in ends], len(outputs[0][1]), last=last)
-    name, output = outputs[0]
-    which, row = ("last", len(output) - 1) if last else ("first", 0)
+        ends = [_End(name, output, suite.far_axis.get(name, 0), last) for name, output in outputs]
+        if all(end.is_written() for end in ends):
+            return _compared(suite, case, inputs, ends)
+    end = ends[0]
     return failure(
-        f"the {which} {BLOCKS[-1]} blocks do not write {name}[{row}], of shape {list(output.shape)}: "
-        "an index of 32 bits that comes back at the beginning, or a grid that is cut off"
+        f"the {end.which} {BLOCKS[-1]} blocks do not write {end.name}[{', '.join(end.place)}], of shape "
+        f"{list(end.output.shape)}: an index of 32 bits that comes back at the beginning, or a grid that is cut off"
     )
 
 
@@ -72,29 +72,61 @@ def _only(device: Device, blocks: int, *, last: bool) -> Iterator[None]:
         yield
 
 
-def _end(tensor: torch.Tensor, *, last: bool) -> torch.Tensor:
-    """A copy of the first or the last rows."""
-    rows = max(1, COMPARED * len(tensor) // max(tensor.numel(), 1))
-    return (tensor[-rows:] if last else tensor[:rows]).clone()
+@dataclass(frozen=True)
+class _End:
+    """The first or the last rows of an output; rows lie along `axis`."""
+
+    name: str
+    output: torch.Tensor
+    axis: int
+    last: bool
+
+    @property
+    def which(self) -> str:
+        return "last" if self.last else "first"
+
+    @property
+    def rows(self) -> int:
+        return self.output.shape[self.axis]
+
+    @property
+    def kept(self) -> int:
+        """How many rows are compared."""
+        return max(1, COMPARED * self.rows // max(self.output.numel(), 1))
+
+    @property
+    def place(self) -> list[str]:
+        """The outermost row, as an index."""
+        return [*(":" * self.axis), str(self.rows - 1 if self.last else 0)]
+
+    @cached_property
+    def values(self) -> torch.Tensor:
+        """A copy of these rows."""
+        return self.cut(self.output, self.axis)
+
+    def is_written(self) -> bool:
+        """Whether all of the outermost row was."""
+        return not bool(unwritten(self.values.select(self.axis, -1 if self.last else 0)).any())
+
+    def cut(self, tensor: torch.Tensor, axis: int) -> torch.Tensor:
+        """A copy of the same rows of an argument; of all of one that has no such rows."""
+        if tensor.dim() <= axis or tensor.shape[axis] != self.rows:
+            return tensor.clone()
+        return tensor.narrow(axis, self.rows - self.kept if self.last else 0, self.kept).clone()
 
 
-def _compared(
-    suite: Suite, case: Case, inputs: tuple[Any, ...], ends: list[torch.Tensor], rows: int, *, last: bool
-) -> Verdict:
+def _compared(suite: Suite, case: Case, inputs: tuple[Any, ...], ends: list[_End]) -> Verdict:
     """What is written at this end, against the references on the rows there."""
-
-    def cut(tensor: torch.Tensor) -> torch.Tensor:
-        kept = tensor[-len(ends[0]) :] if last else tensor[: len(ends[0])]
-        return (kept if tensor.dim() and len(tensor) == rows else tensor).clone()
-
-    there = map_tensors(cut, inputs)
+    first = ends[0]
+    names = iter([name for name, _ in tensors_of_call(inputs, argument_names(suite.reference))])
+    there = map_tensors(lambda tensor: first.cut(tensor, suite.far_axis.get(next(names), 0)), inputs)
     with torch.no_grad():
         naive, oracle = suite.reference(*there), suite.reference(*to_double(there))
     expected = [tensor for _, tensor in outputs_of(naive, "the reference")]
-    got = [torch.where(unwritten(end), right, end) for end, right in zip(ends, expected, strict=True)]
+    got = [torch.where(unwritten(end.values), right, end.values) for end, right in zip(ends, expected, strict=True)]
     terms = Terms(suite.tolerance.factor, suite.reduction_length(case), impostors=False)
     verdict = compare(tuple(got), tuple(expected), tuple(t for _, t in outputs_of(oracle, "the reference")), terms)
     if verdict.passed:
         return verdict
-    where = f"of the {'last' if last else 'first'} {len(ends[0])} of {rows} rows: "
+    where = f"of the {first.which} {first.kept} of {first.rows} rows: "
     return replace(verdict, reason=where + verdict.reason)

@@ -36,8 +36,9 @@ def masked_softmax(case):
     reference=reference.masked_softmax,
     launches=1,
     reduction=lambda case: case.keys,
-    sweep=Sweep(batch=2, seq=3, keys=(1, 7, 33, 300, 1021, 2047, 4096, 9001)),
-    edges=Sweep(batch=2, seq=3, keys=(1024, *edge_sizes(vector=8, block=1024)), dtype=("fp16", "bf16", "fp32")),
+    sweep=Sweep(batch=2, seq=3, keys=(1, 7, 33, 300, 1021, 2047, 4096, 9001)) + Sweep(batch=1, seq=2, keys=32776),
+    edges=Sweep(batch=2, seq=3, keys=(1024, *edge_sizes(vector=8, block=1024)), dtype=("fp16", "bf16", "fp32"))
+    + Sweep(batch=2, seq=3, keys=9001, dtype=("fp16", "bf16", "fp32")),  # longer than a block's registers
     families=FAMILIES,
 )
 def masked_softmax_any_length(case):
@@ -49,3 +50,18 @@ def masked_softmax_any_length(case):
     masked[0, 0, 0, -1] = False
     masked[-1, 0, -1, :] = True
     return scores, masked, SCALE
+
+
+@suite(
+    fused=fused.masked_softmax,
+    reference=reference.masked_softmax,
+    launches=1,
+    reduction=lambda case: case.keys,
+    sweep=Sweep(batch=(1, 3), seq=5, keys=(16, 9001)),
+    far=Sweep(batch=(1 << 21) + 1, seq=3, keys=1024, dtype="fp16")
+    + Sweep(batch=(1 << 18) + 1, seq=3, keys=9001, dtype="fp16"),
+)
+def masked_softmax_own_mask(case):
+    """Each query with a mask of its own, of more than 2^32 flags in all at the far sizes."""
+    scores = case.randn(case.batch, 2, case.seq, case.keys, std=8.0)
+    return scores, case.flags(case.batch, 1, case.seq, case.keys, share=0.25), SCALE

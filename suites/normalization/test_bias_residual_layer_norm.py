@@ -16,8 +16,10 @@ from reference.normalization import bias_residual_layer_norm as reference
     sweep=Sweep(batch=(1, 8, 32), seq=(32, 128), hidden=768)
     + Sweep(batch=1, seq=(1, 33), hidden=(7, 31, 770, 1021))
     + Sweep(batch=1, seq=2, hidden=33000),
-    edges=Sweep(batch=1, seq=3, hidden=edge_sizes(vector=8, block=1024), dtype=("fp16", "bf16", "fp32")),
-    far=Sweep(batch=(1 << 22) + 1, seq=1, hidden=1024, dtype="fp16"),
+    edges=Sweep(batch=1, seq=3, hidden=edge_sizes(vector=8, block=1024), dtype=("fp16", "bf16", "fp32"))
+    + Sweep(batch=1, seq=3, hidden=9001, dtype=("fp16", "bf16", "fp32")),  # longer than a block's registers
+    far=Sweep(batch=(1 << 22) + 1, seq=1, hidden=1024, dtype="fp16")
+    + Sweep(batch=(1 << 19) + 1, seq=1, hidden=9001, dtype="fp16"),
     families={
         "x": (*ORDINARY, "denormal", "infinite", "nan", *VIEWS, ROWLESS),
         "residual": (*ORDINARY, "denormal", "infinite", *VIEWS, ROWLESS),

@@ -1,4 +1,4 @@
-"""x + bias + residual and its LayerNorm, as a pre-norm layer needs them; also at odd sizes."""
+"""x + bias + residual and its LayerNorm, as a pre-norm layer needs them: usual sizes, and sizes nothing divides."""
 
 from harness.equality.families import ORDINARY, ROWLESS, VIEWS
 from harness.equality.sizes import edge_sizes
