@@ -155,6 +155,10 @@ def _near_overflow(random: np.random.Generator, shape: tuple[int, ...], scalar: 
     return _signs(random, shape) * random.uniform(0.25, 0.98, shape) * _largest(scalar)
 
 
+def _far_below(random: np.random.Generator, shape: tuple[int, ...], scalar: Scalar) -> Any:
+    return random.standard_normal(shape) * 8 - min(2e6, 0.9 * _largest(scalar))
+
+
 def _denormal(random: np.random.Generator, shape: tuple[int, ...], scalar: Scalar) -> Any:
     return _signs(random, shape) * random.integers(1, 1 << min(scalar.digits - 1, 50), shape) * scalar.tiny
 
@@ -295,6 +299,8 @@ _TABLE = (
            _values(lambda random, shape, scalar: 1000 * random.standard_normal(shape).clip(-6, 6))),
     Family("off-centre", "values", "normal, around 50: E[x^2] - E[x]^2 cancels",
            _values(lambda random, shape, scalar: 50 + random.standard_normal(shape))),
+    Family("far-below", "values", "normal, around -2,000,000: below what stands for -inf where that is not used",
+           _values(_far_below)),
     Family("near-overflow", "values", "from a quarter to 0.98 of the largest number, either sign",
            _values(_near_overflow)),
     Family("denormal", "values", "below the smallest normal number, either sign", _values(_denormal)),

@@ -9,8 +9,8 @@ from reference.attention import masked_softmax as reference
 
 SCALE = 64**-0.5
 FAMILIES = {
-    "scores": (*ORDINARY, "near-overflow", "denormal", "minus-infinity", "minus-infinity-rows", "infinite", "nan",
-               *VIEWS, ROWLESS),
+    "scores": (*ORDINARY, "far-below", "near-overflow", "denormal", "minus-infinity", "minus-infinity-rows", "infinite",
+               "nan", *VIEWS, ROWLESS),
     "masked": (*MASKS, *VIEWS, ROWLESS),
 }  # fmt: skip
 
@@ -59,7 +59,7 @@ def masked_softmax_any_length(case):
     reduction=lambda case: case.keys,
     sweep=Sweep(batch=(1, 3), seq=5, keys=(16, 9001)),
     edges=Sweep(batch=2, seq=(3, 1), keys=(24, 31), dtype=("fp16", "bf16", "fp32")),
-    families={"scores": ("large", "off-centre", "misaligned"), "masked": (*MASKS, "misaligned")},
+    families={"scores": ("large", "off-centre", "far-below", "misaligned"), "masked": (*MASKS, "misaligned")},
     far=Sweep(batch=(1 << 21) + 1, seq=3, keys=1024, dtype="fp16")
     + Sweep(batch=(1 << 18) + 1, seq=3, keys=9001, dtype="fp16"),
 )
