@@ -18,6 +18,7 @@ from typing import Any
 
 from harness.case import Case
 from harness.equality.rules import Rule
+from harness.equality.tensors import argument_names
 from harness.errors import FuseproofError
 from harness.sweep import AxisValue, Sweep
 
@@ -57,6 +58,7 @@ class Suite:
     far: Sweep | None = None
     far_axis: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    writes: Sequence[str] = ()
 
     def cases(self, overrides: Mapping[str, Sequence[AxisValue]] | None = None, seed: int = 0) -> list[Case]:
         """The cases of the sweep, with the values of `overrides` on the axes that it names."""
@@ -70,7 +72,6 @@ class Suite:
         if case.family in ("", "far"):
             return inputs
         from harness.equality.families import apply
-        from harness.equality.tensors import argument_names
 
         return apply(case.family, inputs, argument_names(self.reference), self.families, case)
 
@@ -103,6 +104,7 @@ def suite(
     far: Sweep | None = None,
     far_axis: Mapping[str, int] | None = None,
     rules: Mapping[str, Rule] | None = None,
+    writes: Sequence[str] = (),
 ) -> Callable[[Callable[[Case], Any]], Suite]:
     """Turn a function that makes the inputs of one case into a suite.
 
@@ -115,11 +117,18 @@ def suite(
     must hold for; `edges` are further sizes, at which they are tried, the first ones by default; `far` are sizes too
     large to run, of which the vgpu tries the first and the last blocks; `far_axis` is the dimension along which their
     first and last rows lie, by argument or output ("output"), where it is not 0. `rules` names, for outputs that are
-    whole numbers ("output[1]"), a rule of `harness.equality.rules` other than the dtype's own.
+    whole numbers ("output[1]"), a rule of `harness.equality.rules` other than the dtype's own. `writes` names the
+    arguments that the fused function writes into (a cache); it returns what it wrote, as views of them, and the
+    reference returns the same without writing.
     """
 
     def decorate(make_inputs: Callable[[Case], Any]) -> Suite:
         code = make_inputs.__code__
+        known = argument_names(reference)
+        if unknown := [name for name in writes if name not in known]:
+            raise FuseproofError(
+                f"{make_inputs.__name__}: writes={unknown}: the reference has no such argument, but {', '.join(known)}"
+            )
         return Suite(
             name=make_inputs.__name__,
             make_inputs=make_inputs,
@@ -137,6 +146,7 @@ def suite(
             far=far,
             far_axis=far_axis or {},
             rules=rules or {},
+            writes=tuple(writes),
         )
 
     return decorate

@@ -62,7 +62,7 @@ def _check(suite: Suite, case: Case, device: Device) -> Verdict:
         oracle = suite.reference(*to_double(map_tensors(torch.clone, inputs)))
         naive = suite.reference(*map_tensors(torch.clone, inputs))
     name = f"{suite.name}'s fused function"
-    call = Call(suite.fused, inputs, name, arguments)
+    call = Call(suite.fused, inputs, name, arguments, suite.writes)
     if device.vgpu is None and not families.is_layout(case.family):
         call = call.between_zones()
     attempt = _Attempt(suite, case, device, call, naive, oracle)

@@ -16,6 +16,7 @@ import torch
 from harness.equality.poison import Pattern, PoisonedEmpties, poison, unwritten
 from harness.equality.redzones import RedZones, ZonedEmpties
 from harness.equality.tensors import map_tensors, outputs_of, same_bits, tensors_in, tensors_of_call
+from harness.equality.written import is_written, memory, snapshots, taken_out
 from harness.errors import FuseproofError
 
 __all__ = ["Call", "GuardError", "changed_inputs", "guarded_call", "poison", "repeated_call", "unwritten"]
@@ -31,12 +32,14 @@ class GuardError(FuseproofError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is called: a function with inputs, a name for messages, its arguments' names; `zones` around the inputs."""
+    """What is called: a function with inputs, a name for messages, its arguments' names, those that it may write into;
+    `zones` around the inputs."""
 
     function: Callable[..., Any]
     inputs: tuple[Any, ...]
     name: str
     arguments: Sequence[str] = ()
+    writes: Sequence[str] = ()
     zones: RedZones | None = None
 
     def between_zones(self) -> Call:
@@ -56,17 +59,23 @@ class Call:
 
 
 def guarded_call(call: Call, pattern: Pattern = Pattern.NAN) -> Any:
-    """Call with poisoned allocations; the inputs, and the memory that they are views of, must keep their bits."""
+    """Call with poisoned allocations; the inputs, and the memory that they are views of, must keep their bits.
+
+    What it returns of an argument that it may write into is copied out of it before that is looked at.
+    """
     before = [(tensor.clone(), None if call.zones else _surroundings(tensor)) for _, tensor in call.tensors()]
+    written = snapshots(call.tensors(), call.writes)
     zones = RedZones()
     with torch.no_grad(), ZonedEmpties(zones, pattern) if call.zones else PoisonedEmpties(pattern):
         made = call.function(*call.inputs)
+    made = taken_out(made, written)
     if where := (call.zones.damaged() if call.zones else "") or zones.damaged():
         raise GuardError(f"{call.name} wrote {where}")
-    for (values, memory), (name, tensor) in zip(before, call.tensors(), strict=True):
+    for (values, around), (name, tensor) in zip(before, call.tensors(), strict=True):
         if not (unchanged := same_bits(values, tensor)).all():
-            raise GuardError(f"{call.name} changed {name} at {list(first_false(unchanged))}: inputs are read only")
-        if memory is not None and not torch.equal(memory, _memory(tensor)):
+            may = "it may write only what it returns" if is_written(name, call.writes) else "inputs are read only"
+            raise GuardError(f"{call.name} changed {name} at {list(first_false(unchanged))}: {may}")
+        if around is not None and not torch.equal(around, memory(tensor)):
             raise GuardError(f"{call.name} wrote beside {name}, into the memory that it is a view of")
     return made
 
@@ -125,9 +134,4 @@ def _surroundings(tensor: torch.Tensor) -> torch.Tensor | None:
     """A copy of all the memory that a view lies in; None where the tensor fills it."""
     if tensor.untyped_storage().nbytes() <= tensor.numel() * tensor.element_size():
         return None
-    return _memory(tensor).clone()
-
-
-def _memory(tensor: torch.Tensor) -> torch.Tensor:
-    """The memory of a tensor, as bytes."""
-    return torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(tensor.untyped_storage())
+    return memory(tensor).clone()

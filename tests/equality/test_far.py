@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from harness.case import Case
 from harness.device import current
 from harness.equality import sparse
 from harness.equality.check import check
@@ -29,12 +30,38 @@ def verdict_of(name):
     def copies(case):
         return case.randn(case.batch, COLS)
 
-    case = type(copies.cases()[0])("copies", dict(next(iter(copies.far))), 0, "far")
-    return check(copies, case, device)
+    return check(copies, Case("copies", dict(next(iter(copies.far))), 0, "far"), device)
+
+
+def verdict_of_a_buffer(name):
+    """The same kernels, which here write into a buffer that they are given."""
+    device = current()
+    if not device.vgpu:
+        pytest.skip("it takes the vgpu to run a few blocks of a launch")
+
+    def fused(buffer, x):
+        KERNELS[name](buffer, x, len(x), COLS, grid=len(x), block=COLS)
+        return buffer
+
+    @suite(fused=fused, reference=lambda buffer, x: x * 1.0, sweep=Sweep(batch=1), writes=("buffer",))
+    def copies(case):
+        return case.randn(case.batch, COLS), case.randn(case.batch, COLS)
+
+    return check(copies, Case("copies", {"dtype": "fp32", "batch": (1 << 22) + 3}, 0, "far"), device)
 
 
 def test_a_right_kernel_passes():
     assert verdict_of("is_right").passed
+
+
+def test_a_right_kernel_may_write_into_a_buffer_that_it_is_given():
+    assert verdict_of_a_buffer("is_right").passed
+
+
+def test_an_index_that_comes_back_at_the_beginning_of_a_given_buffer_shows():
+    verdict = verdict_of_a_buffer("wraps_unsigned")
+    assert "of the last 256 of 4194307 rows" in verdict.reason
+    assert verdict.first.index[0] == 255
 
 
 def test_an_index_that_becomes_negative_is_a_fault():
