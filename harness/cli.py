@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.device import Device
-    from harness.results.record import Run
+    from harness.results.record import Run, Way
     from harness.run import Job
     from harness.selection import Selection
     from harness.suite import Suite
@@ -52,6 +52,9 @@ Family: TypeAlias = Annotated[
 Search: TypeAlias = Annotated[
     int, typer.Option(metavar="N", help="Instead, draw N cases of any shape, family and seed; shrink one that fails.")
 ]
+Variants: TypeAlias = Annotated[
+    str, typer.Option(metavar="LIST", help="Further ways to time: graph, compile (on a GPU), all, none.")
+]
 Out: TypeAlias = Annotated[Path | None, typer.Option(help="Folder for the reports; for check: none unless given.")]
 
 TimelineFormat: TypeAlias = Literal["terminal", "markdown", "csv", "json"]
@@ -76,13 +79,14 @@ def run(
     seed: Seed = 0,
     keyword: Keyword = "",
     quick: Quick = False,
+    variants: Variants = "graph",
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Check cases, count their launches, time them, and print speedup tables."""
     from harness.selection import select
 
     selection = select(batch, seq, dtype, axis or (), seed=seed, quick=quick, keyword=keyword)
-    _run(suites or (), selection, device, profiles=True, out=out)
+    _run(suites or (), selection, device, profiles=True, variants=variants, out=out)
 
 
 @app.command()
@@ -250,20 +254,23 @@ def _run(
     *,
     profiles: bool,
     out: Path | None,
+    variants: str = "none",
     search: int = 0,
 ) -> None:
     """Run the cases with a progress bar, print tables and failures, write files, exit with 1 if a case failed."""
     from harness.device import open_device, parse_spec
     from harness.device.spec import require
     from harness.discovery import find_suites
+    from harness.ways import parse_ways
 
     spec = parse_spec(device)
     require(spec)
+    ways = parse_ways(variants, spec.kind)
     suites, console = find_suites(wanted), _console()
     if search:
         finished = _searched(suites, open_device(spec), search, selection.seed)
     else:
-        finished = _with_progress(selection.jobs(suites), open_device(spec), profiles, console)
+        finished = _with_progress(selection.jobs(suites), open_device(spec), profiles, ways, console)
     _print(finished, console)
     if out:
         _write(finished, out, console)
@@ -285,7 +292,7 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=140)
 
 
-def _with_progress(jobs: Sequence[Job], device: Device, profiles: bool, console: Console) -> Run:
+def _with_progress(jobs: Sequence[Job], device: Device, profiles: bool, ways: Sequence[Way], console: Console) -> Run:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from harness.run import run_jobs
@@ -294,7 +301,11 @@ def _with_progress(jobs: Sequence[Job], device: Device, profiles: bool, console:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(jobs[0].id, total=len(jobs))
         return run_jobs(
-            jobs, device, profiles=profiles, done=lambda result: progress.update(task, advance=1, description=result.id)
+            jobs,
+            device,
+            profiles=profiles,
+            ways=ways,
+            done=lambda result: progress.update(task, advance=1, description=result.id),
         )
 
 

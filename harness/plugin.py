@@ -45,16 +45,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("quick", "only the first value of every axis, all dtypes", action="store_true")
     add("family", "families of inputs: few (default), all, none, or the name of one", metavar="NAME", default="few")
     add("benchmark", "also launches, times and gaps, as tables at the end", action="store_true")
+    add("variants", "with --benchmark, further ways to time: graph (default), compile, all, none", metavar="LIST",
+        default="graph")  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
     from harness.device.spec import parse_spec, require
     from harness.selection import select
+    from harness.ways import parse_ways
 
     config.addinivalue_line("markers", "fuseproof: a case of a suite (added to every one)")
     try:
         if _option(config, "device"):
             require(parse_spec(_option(config, "device")))
+        parse_ways(_option(config, "variants"), "cuda")  # what the device lacks, each case says
         texts = [_option(config, name) for name in ("batch", "seq", "dtype", "axis")]
         config.stash[_SELECTION] = select(*texts, seed=_option(config, "seed"), quick=_option(config, "quick"),
                                           family=_family(config))  # fmt: skip
@@ -97,13 +101,15 @@ class CaseItem(pytest.Item):
         from harness.results.explain import explain
         from harness.results.store import result_to_plain, run_to_plain
         from harness.run import assemble, run_case
+        from harness.ways import parse_ways
 
         profiles = _option(self.config, "benchmark")
         device = open_device(_option(self.config, "device"))
         _share_cores(_workers(self.config))
         if profiles and device.kind == "cuda" and _workers(self.config) > 1:
             raise FuseproofError("times are measured with the GPU to itself: run --benchmark without -n")
-        result = run_case(self.job.suite, self.job.case, device, profiles=profiles)
+        ways = parse_ways(_option(self.config, "variants"), device.kind)
+        result = run_case(self.job.suite, self.job.case, device, profiles=profiles, ways=ways)
         self.outcome = {"run": run_to_plain(assemble(device, [])), "result": result_to_plain(result)}
         if not result.verdict.passed:
             raise CaseFailed(explain(result))

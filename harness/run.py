@@ -1,4 +1,4 @@
-"""Runs cases: equality first, then, where it holds and times were asked for, a profile of each variant.
+"""Runs cases: equality first, then, where it holds and times were asked for, profiles of both functions.
 
 In: suites with their cases, and the open device. Out: a `CaseResult` for each, whatever goes
 wrong in others, and a `Run`.
@@ -14,7 +14,7 @@ from harness.case import Case
 from harness.device import Device
 from harness.device.environment import environment
 from harness.errors import FuseproofError
-from harness.results.record import CaseResult, Profile, Run, Verdict
+from harness.results.record import CaseResult, Profile, Run, Side, Variant, Verdict, Way
 from harness.suite import Suite
 
 
@@ -31,12 +31,17 @@ class Job:
 
 
 def run_jobs(
-    jobs: Sequence[Job], device: Device, *, profiles: bool, done: Callable[[CaseResult], Any] = lambda result: None
+    jobs: Sequence[Job],
+    device: Device,
+    *,
+    profiles: bool,
+    ways: Sequence[Way] = (),
+    done: Callable[[CaseResult], Any] = lambda result: None,
 ) -> Run:
     """Run every job; `done` is called after each with its result."""
     results = []
     for job in jobs:
-        results.append(run_case(job.suite, job.case, device, profiles=profiles))
+        results.append(run_case(job.suite, job.case, device, profiles=profiles, ways=ways))
         done(results[-1])
     return assemble(device, results)
 
@@ -46,20 +51,21 @@ def assemble(device: Device, results: Iterable[CaseResult]) -> Run:
     return Run(device.label, device.name, device.source, environment(device), tuple(results))
 
 
-def run_case(suite: Suite, case: Case, device: Device, *, profiles: bool) -> CaseResult:
-    """One case. A suite or reference that raises is a failed verdict as well."""
+def run_case(suite: Suite, case: Case, device: Device, *, profiles: bool, ways: Sequence[Way] = ()) -> CaseResult:
+    """One case, profiled eagerly and in further ways. A suite or reference that raises is a failed verdict as well."""
     from harness.equality.check import check
     from harness.equality.compare import failure
 
-    reference = fused = None
+    variants: tuple[Variant, ...] = ()
     try:
         verdict = check(suite, case, device)
         if verdict.passed and not case.family and (profiles or _countable(suite, device)):
             inputs = suite.inputs(case, device.torch)
-            counted = _profile(suite.fused, inputs, f"{case!r} fused", device)
-            verdict = _with_launches(verdict, suite, case, counted.launches)
+            further = ways if profiles else ()
+            ours = _profiles(suite.fused, inputs, repr(case), "fused", device, _but_compile(further))
+            verdict = _with_launches(verdict, suite, case, ours)
             if profiles:
-                reference, fused = _profile(suite.reference, inputs, f"{case!r} reference", device), counted
+                variants = (*_profiles(suite.reference, inputs, repr(case), "reference", device, further), *ours)
     except FuseproofError as error:
         verdict = failure(str(error))
     except Exception as error:
@@ -71,9 +77,10 @@ def run_case(suite: Suite, case: Case, device: Device, *, profiles: bool) -> Cas
         dtype=case.scalar.name,
         seed=case.seed,
         verdict=verdict,
-        reference=reference,
-        fused=fused,
+        reference=_eager(variants, "reference"),
+        fused=_eager(variants, "fused"),
         family=case.family,
+        variants=tuple(variant for variant in variants if variant.way != "eager"),
     )
 
 
@@ -82,16 +89,28 @@ def _countable(suite: Suite, device: Device) -> bool:
     return suite.launches is not None and device.vgpu is not None
 
 
-def _profile(function: Callable[..., Any], inputs: tuple[Any, ...], name: str, device: Device) -> Profile:
-    """Launches and times of one variant in its own NVTX range."""
-    from harness.timing import profile
+def _profiles(
+    function: Callable[..., Any], inputs: tuple[Any, ...], case: str, side: Side, device: Device, ways: Sequence[Way]
+) -> tuple[Variant, ...]:
+    """Launches and times of one function, called and in further ways, each in its own NVTX range."""
+    from harness.timing import profiles
 
-    return profile(function, inputs, name=name, device=device)
+    return profiles(function, inputs, name=f"{case} {side}", side=side, device=device, ways=ways)
 
 
-def _with_launches(verdict: Verdict, suite: Suite, case: Case, launches: int) -> Verdict:
+def _but_compile(ways: Sequence[Way]) -> tuple[Way, ...]:
+    """The ways of a fused function: torch.compile has nothing to fuse in what PyCUDA launches."""
+    return tuple(way for way in ways if way != "compile")
+
+
+def _eager(variants: Sequence[Variant], side: Side) -> Profile | None:
+    return next((one.profile for one in variants if (one.side, one.way) == (side, "eager")), None)
+
+
+def _with_launches(verdict: Verdict, suite: Suite, case: Case, ours: Sequence[Variant]) -> Verdict:
     """The verdict, turned if the fused function launched another number of kernels than its suite says."""
-    expected = suite.expected_launches(case)
-    if expected is None or launches == expected:
+    expected, profile = suite.expected_launches(case), _eager(ours, "fused")
+    if expected is None or profile is None or profile.launches == expected:
         return verdict
-    return replace(verdict, passed=False, reason=f"the fused function launched {launches} kernels, not {expected}")
+    reason = f"the fused function launched {profile.launches} kernels, not {expected}"
+    return replace(verdict, passed=False, reason=reason)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.results.record import CaseResult, Run
 from reports import table as rows
+from reports import variants
 
 
 def write(run: Run, folder: Path) -> Path:
@@ -24,6 +25,7 @@ def render(run: Run) -> str:
     parts = ["# Fused kernels against their references\n", _source(run)]
     for results in rows.suites(run):
         parts += [f"## {rows.title(run, results)}\n", _table(results), f"{rows.footer(results)}.\n"]
+        parts += _variants(variants.rows(results))
     if failed := [result for result in run.results if not result.verdict.passed]:
         parts += ["## Failures\n", "".join(f"- `{r.id}`: {r.verdict.reason.partition(chr(10))[0]}\n" for r in failed)]
     parts += ["## Environment\n", "".join(f"- {name}: {value}\n" for name, value in sorted(run.environment.items()))]
@@ -47,6 +49,19 @@ def _table(results: list[CaseResult]) -> str:
         *(_line(column.cell(result) for column in columns) for result in results),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _variants(found: list[variants.Row]) -> list[str]:
+    """Every way of running each case, and why some could not; nothing where there are none."""
+    if not found:
+        return []
+    lines = [
+        _line(column.heading for column in variants.COLUMNS),
+        _line("---" if column.left else "---:" for column in variants.COLUMNS),
+        *(_line(column.cell(row) for column in variants.COLUMNS) for row in found),
+    ]
+    failed = "".join(f"- {line}\n" for line in variants.failures(found))
+    return ["\n".join(lines) + "\n", *([failed] if failed else [])]
 
 
 def _line(cells: Iterable[str]) -> str:

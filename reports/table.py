@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from harness.results.record import CaseResult, Profile, Run
+from harness.results.record import CaseResult, Profile, Run, Variant
 
 Figure: TypeAlias = int | float | str | bool | None
 NOTHING = "-"
@@ -75,7 +75,19 @@ def figures(result: CaseResult) -> dict[str, Figure]:
     row |= {"error": verdict.error, "allowed": verdict.allowed, "mismatches": verdict.mismatches}
     for variant, profile in (("reference", result.reference), ("fused", result.fused)):
         row |= {f"{variant}_{name}": value for name, value in _profile_figures(profile).items()}
-    return row | {"wall_speedup": result.wall_speedup, "busy_speedup": result.busy_speedup}
+    row |= {"wall_speedup": result.wall_speedup, "busy_speedup": result.busy_speedup}
+    for further in result.variants:
+        row |= _variant_figures(result, further)
+    return row
+
+
+def _variant_figures(result: CaseResult, variant: Variant) -> dict[str, Figure]:
+    """As the fused function's own: figures, speedups over the eager reference, and why there are none."""
+    row = _profile_figures(variant.profile)
+    row |= {"wall_speedup": result.speedup(variant.profile, "wall_us")}
+    row |= {"busy_speedup": result.speedup(variant.profile, "busy_us")}
+    named: dict[str, Figure] = {f"{variant.side}_{variant.way}_{name}": value for name, value in row.items()}
+    return named | {f"{variant.side}_{variant.way}_reason": variant.reason}
 
 
 def _profile_figures(profile: Profile | None) -> dict[str, Figure]:
@@ -101,7 +113,8 @@ def _both(text: Callable[[Profile], str]) -> Callable[[CaseResult], str]:
     return cell
 
 
-def _speedup(ratio: float | None) -> str:
+def speedup(ratio: float | None) -> str:
+    """The text of a ratio."""
     return f"{ratio:.2f}x" if ratio else NOTHING
 
 
@@ -116,9 +129,9 @@ COLUMNS = (
     Column("max error", _error, needs_profile=False),
     Column("launches", _both(lambda profile: str(profile.launches))),
     Column("wall µs", _both(lambda profile: f"{profile.wall_us:.1f}")),
-    Column("wall", lambda result: _speedup(result.wall_speedup)),
+    Column("wall", lambda result: speedup(result.wall_speedup)),
     Column("busy µs", _both(lambda profile: f"{profile.busy_us:.1f}")),
-    Column("busy", lambda result: _speedup(result.busy_speedup)),
+    Column("busy", lambda result: speedup(result.busy_speedup)),
     Column("idle %", _both(lambda profile: f"{idle_percent(profile):.0f}")),
     Column("gaps", _both(lambda profile: str(profile.gaps))),
 )

@@ -8,7 +8,7 @@ import torch
 
 import harness.run
 from harness.errors import FuseproofError
-from harness.results.record import Profile
+from harness.results.record import Profile, Variant
 from harness.run import Job, run_jobs
 from harness.suite import suite
 from harness.sweep import Sweep
@@ -27,11 +27,15 @@ def profiled(monkeypatch):
     """The names of the profiles that were taken; each says one launch."""
     names = []
 
-    def profile(function, inputs, name, device):
-        names.append(name)
-        return Profile(name, "modelled", 1, 1, 0, 0, 1.0, 2.0, 1.0, 0.0, 0, 0.0, None, ())
+    def profiles(function, inputs, case, side, device, ways):
+        made = []
+        for way in ("eager", *ways):
+            names.append(f"{case} {side} {way}")
+            profile = Profile(names[-1], "modelled", 1, 1, 0, 0, 1.0, 2.0, 1.0, 0.0, 0, 0.0, None, ())
+            made.append(Variant(side, way, profile))
+        return tuple(made)
 
-    monkeypatch.setattr(harness.run, "_profile", profile)
+    monkeypatch.setattr(harness.run, "_profiles", profiles)
     return names
 
 
@@ -40,8 +44,24 @@ def test_equality_comes_first_and_profiles_only_where_asked_for(plain_device, pr
     assert [result.verdict.passed for result in run.results] == [True] * 3
     assert profiled == []
     run = run_jobs(jobs_of()[:1], plain_device, profiles=True)
-    assert profiled == ["negated[fp32-b1] fused", "negated[fp32-b1] reference"]
+    assert profiled == ["negated[fp32-b1] fused eager", "negated[fp32-b1] reference eager"]
     assert run.results[0].wall_speedup == 1.0
+    assert run.results[0].variants == ()
+
+
+def test_further_ways_are_of_both_functions_and_torch_compile_of_the_reference(plain_device, profiled):
+    run = run_jobs(jobs_of()[:1], plain_device, profiles=True, ways=("graph", "compile"))
+    assert profiled == [
+        *(f"negated[fp32-b1] fused {way}" for way in ("eager", "graph")),
+        *(f"negated[fp32-b1] reference {way}" for way in ("eager", "graph", "compile")),
+    ]
+    assert [(variant.side, variant.way) for variant in run.results[0].every_variant] == [
+        ("reference", "eager"),
+        ("reference", "graph"),
+        ("reference", "compile"),
+        ("fused", "eager"),
+        ("fused", "graph"),
+    ]
 
 
 def test_a_case_that_fails_is_not_profiled(plain_device, profiled):
@@ -76,7 +96,7 @@ def test_the_number_of_launches_must_be_the_suite_s(plain_device, profiled):
 def test_on_the_vgpu_launches_are_counted_without_asking_for_times(plain_device, profiled):
     device = replace(plain_device, vgpu=_Modes())
     run = run_jobs(jobs_of(launches=2)[:1], device, profiles=False)
-    assert profiled == ["negated[fp32-b1] fused"]
+    assert profiled == ["negated[fp32-b1] fused eager"]
     assert not run.results[0].verdict.passed
     assert run.results[0].fused is None
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Source: TypeAlias = Literal["measured", "modelled"]
+Side: TypeAlias = Literal["reference", "fused"]
+Way: TypeAlias = Literal["eager", "graph", "compile"]  # called, replayed as a CUDA graph, under torch.compile
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,16 @@ class Profile:
     largest_gap_us: float
     dram_bytes: int | None  # of the whole range; None where nothing counted them
     kernels: tuple[KernelShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way of running the reference or the fused function of a case."""
+
+    side: Side
+    way: Way
+    profile: Profile | None  # None where `reason` says why
+    reason: str = ""  # "not capturable: …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +96,39 @@ class CaseResult:
     reference: Profile | None  # None when only equality was asked for, or equality failed
     fused: Profile | None
     family: str = ""  # of harness.equality.families; "" is what the suite makes by itself
+    variants: tuple[Variant, ...] = ()  # further ways than the eager ones above
 
     @property
     def id(self) -> str:
         return f"{self.suite}[{self.case}]"
 
     @property
+    def every_variant(self) -> tuple[Variant, ...]:
+        """All ways that were timed, the eager ones too: of the reference, then of the fused function."""
+        eager = Variant("reference", "eager", self.reference), Variant("fused", "eager", self.fused)
+        return tuple(
+            variant
+            for first in eager
+            if first.profile
+            for variant in (first, *(further for further in self.variants if further.side == first.side))
+        )
+
+    @property
     def wall_speedup(self) -> float | None:
         """reference / fused, wall time."""
-        return self._ratio("wall_us")
+        return self.speedup(self.fused, "wall_us")
 
     @property
     def busy_speedup(self) -> float | None:
         """reference / fused, device-busy time."""
-        return self._ratio("busy_us")
+        return self.speedup(self.fused, "busy_us")
 
-    def _ratio(self, figure: str) -> float | None:
-        if self.reference is None or self.fused is None:
+    def speedup(self, profile: Profile | None, figure: Literal["wall_us", "busy_us"]) -> float | None:
+        """The eager reference's time / that of a profile of this case."""
+        if self.reference is None or profile is None:
             return None
-        reference, fused = getattr(self.reference, figure), getattr(self.fused, figure)
-        return reference / fused if reference and fused else None
+        reference, other = getattr(self.reference, figure), getattr(profile, figure)
+        return reference / other if reference and other else None
 
 
 @dataclass(frozen=True, slots=True)

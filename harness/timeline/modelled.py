@@ -86,6 +86,8 @@ def _operations(activities: Sequence[Activity]) -> dict[str, object]:
         "shared_bytes": _of_kernels(is_kernel, [activity.shared_bytes for activity in activities]),
         "bytes": [UNKNOWN if nbytes is None else nbytes for nbytes in moved],
         "correlation": [activity.correlation for activity in activities],
+        "graph": [activity.graph or UNKNOWN for activity in activities],
+        "graph_node": [activity.node or UNKNOWN for activity in activities],
     }
 
 

@@ -1,6 +1,6 @@
 """Times a function on the device: measured on a GPU, modelled on the vgpu; the record is the same.
 
-In: a function and its inputs. Out: a `Profile`.
+In: a function and its inputs. Out: a `Profile`, or one for each way of running it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.results.record import Profile
+from harness.results.record import Profile, Side, Variant, Way
 
 if TYPE_CHECKING:
     from harness.device import Device
@@ -24,3 +24,28 @@ def profile(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, d
     from harness.timing import measured
 
     return measured.profile(function, inputs, name=name, device=device)
+
+
+def profiles(
+    function: Callable[..., Any],
+    inputs: Sequence[Any],
+    *,
+    name: str,
+    side: Side,
+    device: Device,
+    ways: Sequence[Way] = (),
+) -> tuple[Variant, ...]:
+    """The eager variant, and one for each further way, with its profile or the reason why there is none."""
+    if device.kind == "vgpu":
+        from harness.timing import modelled
+
+        assert device.vgpu is not None
+        made = modelled.profiles(function, inputs, name=name, vgpu=device.vgpu, ways=ways)
+    else:
+        from harness.timing import measured
+
+        made = measured.profiles(function, inputs, name=name, device=device, ways=ways)
+    return tuple(
+        Variant(side, way, None, result) if isinstance(result, str) else Variant(side, way, result)
+        for way, result in made.items()
+    )

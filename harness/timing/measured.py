@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from harness.errors import FuseproofError
-from harness.results.record import Profile
+from harness.results.record import Profile, Way
 from harness.timeline.doubts import doubts, range_reasons
 from harness.timeline.launches import launched, launches
 from harness.timeline.live import MISCOUNTED
 from harness.timeline.schema import Timeline
 from harness.timeline.summary import Ints, summarise
+from harness.timing.replayed import NotReplayable, captured, compiled
 from harness.timing.sampling import repeat
 from harness.timing.traced import WARM_UP, Variant, on_gpu
 
@@ -41,6 +42,21 @@ def profile(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, d
         host_us, wall_us = timed(function, inputs, flush=_flusher(device.torch))
         timeline, rows = traced(function, inputs, name)
     return summarise(name, "measured", timeline, rows, host_ns=host_us * 1e3, wall_ns=wall_us * 1e3, dram_bytes=None)
+
+
+def profiles(
+    function: Callable[..., Any], inputs: Sequence[Any], *, name: str, device: Device, ways: Sequence[Way] = ()
+) -> dict[Way, Profile | str]:
+    """The eager profile, and those of further ways, or the reason why there is none."""
+    made: dict[Way, Profile | str] = {"eager": profile(function, inputs, name=name, device=device)}
+    for way in ways:
+        try:
+            run = captured(function, inputs) if way == "graph" else compiled(function, inputs)
+        except NotReplayable as error:
+            made[way] = str(error)
+        else:
+            made[way] = profile(run, (), name=f"{name} {way}", device=device)
+    return made
 
 
 def timed(function: Callable[..., Any], inputs: Sequence[Any], flush: Callable[[], None]) -> tuple[float, float]:

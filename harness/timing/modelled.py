@@ -1,11 +1,13 @@
 """Profiles a function on the virtual clock: run once, its numbers computed, its times modelled.
 
 In: a function on CPU tensors and an open vgpu. Out: a `Profile` marked "modelled". Torch operators reach the clock
-through the dispatch mode, PyCUDA's launches through the driver; both are the same clock.
+through the dispatch mode, PyCUDA's launches through the driver; both are the same clock. As a CUDA graph the recorded
+launches are played once more, as one submission; nothing is computed again.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,13 +16,15 @@ import numpy as np
 import torch
 
 from harness.errors import FuseproofError
-from harness.results.record import Profile
+from harness.results.record import Profile, Way
 from harness.timeline.modelled import from_clock, mark
 from harness.timeline.names import readable
 from harness.timeline.ranges import Range, region
 from harness.timeline.schema import UNKNOWN, Timeline
 from harness.timeline.summary import Ints, launched_by, summarise, total_dram_bytes
 from harness.timing.torch_launches import torch_launches
+from harness.vgpu.activity import ApiCall
+from harness.vgpu.graph import recorded
 from harness.vgpu.run.mode import Mode
 
 if TYPE_CHECKING:
@@ -34,20 +38,60 @@ STATED_ERROR = (
 )
 
 
+_REPLAYED_ON = 0  # torch's current stream
+
+# What a capture prohibits and warming up does not take away: calls that wait for the device, or may (CUDA driver API,
+# cuThreadExchangeStreamCaptureMode). Copies and sets without Async use the legacy stream, which no capture may.
+_PROHIBITED = re.compile(
+    r"cu(da)?(Ctx|Device|Stream|Event)(Synchronize|Query)"
+    r"|cu(da)?Mem(Alloc(?!Async)|Free(?!Async)|Host)"
+    r"|cu(da)?Mem(cpy|set)(?!.*Async)"
+)
+
+
 def profile(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, vgpu: Vgpu) -> Profile:
     """Run `function(*inputs)` once, from an idle device until the device is idle again."""
+    return _profiled(lambda: function(*inputs), name, vgpu)[0]
+
+
+def profiles(
+    function: Callable[..., Any], inputs: Sequence[Any], *, name: str, vgpu: Vgpu, ways: Sequence[Way] = ()
+) -> dict[Way, Profile | str]:
+    """The eager profile, and those of further ways, or the reason why there is none."""
+    eager, calls, first = _profiled(lambda: function(*inputs), name, vgpu)
+    made: dict[Way, Profile | str] = {"eager": eager}
+    for way in ways:
+        if way != "graph":
+            raise FuseproofError(f"{name}: the vgpu does not know what torch.compile would launch; take a GPU for it")
+        made[way] = _as_graph(calls, first, f"{name} graph", vgpu)
+    return made
+
+
+def _as_graph(calls: Sequence[ApiCall], first: int, name: str, vgpu: Vgpu) -> Profile | str:
+    """What was launched from place `first` of the clock's list on, by these calls, as one launch of a graph."""
+    if prohibited := sorted({call.name for call in calls if _PROHIBITED.match(call.name)}):
+        return f"not capturable: it calls {', '.join(prohibited)}, which waits for the device or may"
+    clock = vgpu.clock
+    graph = recorded(clock.graph_number(), clock.activities, first)
+    return _profiled(lambda: clock.launch_graph(_REPLAYED_ON, graph, call="cudaGraphLaunch"), name, vgpu)[0]
+
+
+def _profiled(run: Callable[[], object], name: str, vgpu: Vgpu) -> tuple[Profile, Sequence[ApiCall], int]:
+    """The profile, the calls that it is of, and the place of their first operation in the clock's list."""
     clock = vgpu.clock
     clock.synchronize()
     before = mark(clock)
     with observed(name, vgpu) as opened:
-        function(*inputs)
-    correlations = [call.correlation for call in clock.calls[before.calls :] if call.correlation]
+        run()
+    calls = clock.calls[before.calls :]
+    correlations = [call.correlation for call in calls if call.correlation]
     clock.synchronize()
     wall_ns = clock.host_ns - opened.start
     timeline = from_clock(clock, before)
     rows = launched_by(timeline, np.asarray(correlations, np.int64))
     counted = _counted_bytes(timeline, rows)
-    return summarise(name, "modelled", timeline, rows, host_ns=opened.length, wall_ns=wall_ns, dram_bytes=counted)
+    made = summarise(name, "modelled", timeline, rows, host_ns=opened.length, wall_ns=wall_ns, dram_bytes=counted)
+    return made, calls, before.activities
 
 
 @contextmanager

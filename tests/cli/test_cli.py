@@ -8,7 +8,7 @@ import pytest
 import harness.run
 from harness import cli
 from harness.results import store
-from harness.results.record import Profile
+from harness.results.record import Profile, Variant
 
 SUITES = """
 import torch
@@ -35,9 +35,10 @@ def project(tmp_path, plain_device, monkeypatch, capsys):
     (tmp_path / "suites" / "area" / "test_some.py").write_text(SUITES)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    profile = Profile("case", "modelled", 1, 1, 0, 0, 1.0, 8.0, 4.0, 1.0, 0, 0.0, 64, ())
     monkeypatch.setattr(
-        harness.run, "_profile",
-        lambda function, inputs, name, device: Profile(name, "modelled", 1, 1, 0, 0, 1.0, 8.0, 4.0, 1.0, 0, 0.0, 64, ()),
+        harness.run, "_profiles",
+        lambda function, inputs, case, side, device, ways: tuple(Variant(side, way, profile) for way in ("eager", *ways)),
     )  # fmt: skip
 
     def command(*arguments):
@@ -56,6 +57,14 @@ def test_run_prints_tables_and_writes_the_reports(project, tmp_path):
     assert "relu on vgpu:T4, Tesla T4 (virtual), seed 0, times modelled" in out
     assert "4 of 4 cases equal; geometric mean speedup: wall 1.00x, busy 1.00x" in out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["results.csv", "results.json", "results.md"]
+
+
+def test_variants_are_timed_as_graphs_unless_none_are_wanted(project, tmp_path):
+    for arguments, graphs in (((), 8), (("--variants", "all"), 8), (("--variants", "none"), 0)):
+        _, out, _ = project("run", "relu", "--out", "out", *arguments)
+        assert out.count("CUDA graph") == graphs
+        kept = store.load(tmp_path / "out" / "results.json").results
+        assert sum(len(result.variants) for result in kept) == graphs
 
 
 def test_two_runs_write_the_same_bytes(project, tmp_path):
@@ -105,6 +114,8 @@ def test_options_choose_the_cases_and_the_seed(project, tmp_path):
         (["check", "--device", "tpu"], "fuseproof: no device is called 'tpu': it is vgpu, vgpu:GPU, cuda or cuda:N"),
         (["check", "--device", "vgpu:A100"], "fuseproof: this process runs on vgpu:T4: start another one"),
         (["check", "-k", "b99"], "fuseproof: no case of relu, wrong matches 'b99'\n"),
+        (["run", "--variants", "fast"], "fuseproof: --variants takes graph, compile, all or none, not 'fast'\n"),
+        (["run", "--variants", "compile"], "fuseproof: --variants compile needs --device cuda: the vgpu does not know"),
     ],
 )
 def test_what_cannot_run_is_one_sentence_and_exit_code_2(project, arguments, sentence):

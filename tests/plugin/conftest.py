@@ -12,7 +12,7 @@ import torch
 
 import harness.run
 from harness.equality.guards import PoisonedEmpties
-from harness.results.record import KernelShare, Profile
+from harness.results.record import KernelShare, Profile, Variant
 
 INSTALLED = any(entry.value == "harness.plugin" for entry in entry_points(group="pytest11"))
 SOURCE = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ import torch
 
 import harness.run
 from harness.device import Device, opened
-from harness.results.record import Profile
+from harness.results.record import Profile, Variant
 
 
 class NoContext:
@@ -62,20 +62,24 @@ class NoContext:
         pass
 
 
-def profile(function, inputs, name, device):
-    return Profile(name, "modelled", 1 + name.endswith("reference"), 1, 0, 0, 1.0, 8.0, 4.0, 2.0, 0, 0.0, None, ())
+def profiles(function, inputs, case, side, device, ways):
+    profile = Profile(case, "modelled", 1 + (side == "reference"), 1, 0, 0, 1.0, 8.0, 4.0, 2.0, 0, 0.0, None, ())
+    return tuple(Variant(side, way, profile) for way in ("eager", *ways))
 
 
 opened._opened = Device("vgpu", "vgpu:T4", "Fake", "modelled", torch.device("cpu"), (7, 5), None, NoContext())
-harness.run._profile = profile
+harness.run._profiles = profiles
 """
 
 
-def made_up_profile(function, inputs, name, device):
-    """Twice the launches and times for the reference."""
-    factor = 2 if name.endswith("reference") else 1
+def made_up_profiles(function, inputs, case, side, device, ways):
+    """Twice the launches and times for the reference; under a graph one submission, and half the time."""
+    factor = 2 if side == "reference" else 1
     kernels = (KernelShare("k", factor, 4.0 * factor),)
-    return Profile(name, "modelled", factor, factor, 0, 0, 3.0, 8.0 * factor, 4.0 * factor, 1.0, 0, 0.0, None, kernels)
+    wall, busy = 8.0 * factor, 4.0 * factor
+    eager = Profile(case, "modelled", factor, factor, 0, 0, 3.0, wall, busy, 1.0, 0, 0.0, None, kernels)
+    graph = Profile(case, "modelled", factor, 1, 0, 0, 3.0, wall / 2, busy, 1.0, 0, 0.0, None, kernels)
+    return tuple(Variant(side, way, eager if way == "eager" else graph) for way in ("eager", *ways))
 
 
 # A session in this process drops what it imported. Torch cannot be imported twice: let it load all it wants now.
@@ -86,7 +90,7 @@ with PoisonedEmpties():
 @pytest.fixture
 def project(pytester, plain_device, monkeypatch):
     """A folder with the suites above; `project.run(*options)` is a pytest session in it."""
-    monkeypatch.setattr(harness.run, "_profile", made_up_profile)
+    monkeypatch.setattr(harness.run, "_profiles", made_up_profiles)
     pytester.makepyfile(test_suites=SUITES)
     monkeypatch.setattr(sys, "path", [str(SOURCE), *sys.path])
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):  # the session under test is nobody's worker

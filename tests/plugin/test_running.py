@@ -40,6 +40,31 @@ def test_benchmark_prints_a_table_a_suite(project):
     )
 
 
+def test_benchmark_compares_all_variants_below(project):
+    result = project.run_session("--benchmark", "-k", "bias_relu and fp16 and b1-s4")
+    result.stdout.fnmatch_lines(
+        [
+            "*case*variant*launches*submissions*wall*busy*idle*largest gap*",
+            "*fp16-b1-s4 *naive eager * 2 * 2 *16.0 *1.00x*",
+            "*naive, CUDA graph * 2 * 1 *8.0 *2.00x*",
+            "*fused * 1 * 1 *8.0 *2.00x*",
+            "*fused, CUDA graph * 1 * 1 *4.0 *4.00x*",
+        ]
+    )
+
+
+def test_variants_none_leaves_their_table_out(project):
+    result = project.run_session("--benchmark", "--variants=none", "-k", "bias_relu and fp16 and b1-s4")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*CUDA graph*")
+
+
+def test_an_unknown_variant_is_one_sentence(project):
+    result = project.run_session("--benchmark", "--variants=fast")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --variants takes graph, compile, all or none, not 'fast'"])
+
+
 def test_a_wrong_number_of_launches_fails(project):
     project.makepyfile(
         test_more="""
@@ -65,7 +90,7 @@ def test_the_seed_is_in_tables_and_failures(project):
 def test_xdist_s_workers_hand_their_results_to_the_controller(project):
     result = project.run_session("-n2", "--benchmark", "-k", "bias_relu", processes=True)
     result.assert_outcomes(passed=8)
-    rows = [line.split()[1] for line in result.outlines if "│ fp" in line]
+    rows = [line.split()[1] for line in result.outlines if "│ fp" in line and "→" in line]
     assert rows == [f"{dtype}-b{batch}-s{seq}" for dtype in ("fp16", "fp32") for batch in (1, 8) for seq in (4, 16)]
 
 

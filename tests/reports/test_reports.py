@@ -66,6 +66,45 @@ def test_csv_has_one_row_a_case_and_every_figure_by_name(run, tmp_path):
     assert set(frame["source"]) == {"modelled"}
 
 
+VARIANTS = [
+    ["fp16-b1", "naive eager", "4", "2", "20.0", "1.00x", "12.0", "1.00x", "14", "1.0"],
+    ["", "naive, CUDA graph", "-", "not capturable", "-", "-", "-", "-", "-", "-"],
+    ["", "fused", "2", "2", "10.0", "2.00x", "6.0", "2.00x", "25", "1.0"],
+    ["", "fused, CUDA graph", "2", "1", "5.0", "4.00x", "4.0", "3.00x", "20", "0.5"],
+]
+WHY = "fp16-b1, naive, CUDA graph: not capturable: it calls cudaStreamSynchronize, which waits"
+
+
+def test_every_variant_has_a_row_of_its_own_and_one_that_could_not_run_says_why(graphs):
+    lines = printed(graphs).splitlines()
+    place = next(place for place, line in enumerate(lines) if "variant" in line)
+    assert [[cell.strip() for cell in line.strip("│").split("│")] for line in lines[place + 2 : place + 6]] == VARIANTS
+    assert lines[place + 7] == WHY
+    assert max(len(line) for line in lines) <= 130
+
+
+def test_markdown_has_the_same_rows(graphs):
+    text = markdown.render(graphs)
+    assert all(f"| {' | '.join(row)} |\n" in text for row in VARIANTS)
+    assert f"- {WHY}\n" in text
+
+
+def test_without_variants_there_is_no_table_of_them(run):
+    assert "naive eager" not in printed(run) + markdown.render(run)
+
+
+def test_csv_has_the_figures_of_variants_and_why_there_are_none(graphs, tmp_path):
+    (row,) = pandas.read_csv(csv.write(graphs, tmp_path)).to_dict("records")
+    assert (row["fused_graph_launches"], row["fused_graph_submissions"], row["fused_graph_wall_us"]) == (2, 1, 5.0)
+    assert (row["fused_graph_wall_speedup"], row["fused_graph_busy_speedup"]) == (4.0, 3.0)
+    assert math.isnan(row["reference_graph_wall_us"])
+    assert row["reference_graph_reason"].startswith("not capturable: ")
+
+
+def test_a_run_with_variants_comes_back_from_json(graphs, tmp_path):
+    assert store.load(json.write(graphs, tmp_path)).results[0].variants == graphs.results[0].variants
+
+
 def test_json_is_the_run(run, tmp_path):
     assert store.to_json(store.load(json.write(run, tmp_path))) == store.to_json(run)
 
