@@ -309,6 +309,20 @@ def test_a_linear_layer_on_one_row_copies_its_bias_first():
     assert [activity.name.partition("<")[0] for activity in found] == ["Memcpy DtoD", "cublas_gemm"]
 
 
+@pytest.mark.parametrize("use_gelu", [False, True])
+def test_an_activation_is_in_the_epilogue_too(use_gelu):
+    bias, x, weight = torch.zeros(32), torch.zeros(8, 16), torch.zeros(16, 32)
+    assert names(lambda: torch._addmm_activation(bias, x, weight, use_gelu=use_gelu)) == ["cublasLt_gemm_bias"]
+
+
+@pytest.mark.parametrize(("use_gelu", "functor"), [(False, "launch_clamp_scalar"), (True, "GeluCUDAKernelImpl")])
+def test_an_activation_of_one_row_is_a_kernel_of_its_own(use_gelu, functor):
+    bias, x, weight = torch.zeros(32), torch.zeros(1, 16), torch.zeros(16, 32)
+    found = launched(lambda: torch._addmm_activation(bias, x, weight, use_gelu=use_gelu))
+    assert [activity.name.partition("<")[0] for activity in found[:2]] == ["Memcpy DtoD", "cublas_gemm"]
+    assert functor in found[2].name
+
+
 def test_a_matrix_bias_is_copied_first():
     x = torch.zeros(8, 8)
     assert names(torch.addmm, x, x, x) == ["Memcpy DtoD", "cublas_gemm"]

@@ -13,7 +13,7 @@ from math import prod
 import torch
 
 from harness.errors import FuseproofError
-from harness.timing.torch_launches import movement
+from harness.timing.torch_launches import movement, pointwise
 from harness.timing.torch_launches.launch import Launch, MatrixPath, MatrixProduct
 from harness.timing.torch_launches.operator import OperatorCall
 from harness.timing.torch_launches.rule import Rule
@@ -28,6 +28,7 @@ def rules() -> dict[str, Rule]:
         "mm": Rule(_mm, SOURCE),
         "bmm": Rule(_bmm, SOURCE),
         "addmm": Rule(_addmm, SOURCE),
+        "_addmm_activation": Rule(_addmm_activation, SOURCE),
         "baddbmm": Rule(_baddbmm, SOURCE),
         "mv": Rule(_mv, SOURCE),
         "dot": Rule(_dot, SOURCE),
@@ -78,8 +79,17 @@ def _addmm(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
     return [*into, *before, product("cublas_gemm", left, right, extra_bytes=read_again)]
 
 
+def _addmm_activation(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    """ReLU or GELU is in cuBLASLt's epilogue, too; without Lt a kernel of its own follows, in place."""
+    launches = _addmm(call, gpu)
+    if not launches or _fits_cublaslt(call):
+        return launches
+    functor = pointwise.FUNCTORS["gelu" if call["use_gelu"] else "relu"]
+    return [*launches, *pointwise.kernel(functor, call.output, [call.output], gpu)]
+
+
 def _fits_cublaslt(call: OperatorCall) -> bool:
-    """isInputCompliesAddmmCudaLt, without an activation."""
+    """isInputCompliesAddmmCudaLt, for a bias of one row."""
     bias, left, right = call["self"], call["mat1"], call["mat2"]
     one_row = bias.dim() == 1 or (bias.dim() == 2 and bias.size(0) == 1)
     return (
