@@ -37,7 +37,7 @@ Suites: TypeAlias = Annotated[
     list[str] | None, typer.Argument(metavar="SUITE", help="Suites, folders of suites/, or files; default: all.")
 ]
 DeviceText: TypeAlias = Annotated[
-    str | None, typer.Option(help="vgpu[:GPU] or cuda[:N]; default: a GPU that answers, else vgpu.")
+    str | None, typer.Option(help="vgpu[:GPU[:HOST]] or cuda[:N]; default: a GPU that answers, else vgpu.")
 ]
 Dtype: TypeAlias = Annotated[str | None, typer.Option(metavar="LIST", help="fp16, bf16, fp32, fp64; as fp16,fp32.")]
 Batch: TypeAlias = Annotated[str | None, typer.Option(metavar="LIST", help="Batch sizes, as 1,8,32.")]
@@ -198,7 +198,7 @@ def devices() -> None:
     from rich.table import Table
 
     from harness.device.spec import cuda_gpus, default_spec
-    from harness.vgpu import gpus
+    from harness.vgpu import gpus, hosts
 
     default = default_spec().label
     table = Table("device", "name", "times", "compute capability", "SMs", "DRAM GB/s", title="Devices")
@@ -211,6 +211,9 @@ def devices() -> None:
         table.add_row(_marked(f"vgpu:{name}", default), gpu.full_name, "modelled", capability, str(gpu.sms), bandwidth)
     console = _console()
     console.print(table)
+    console.print("Hosts of a vgpu, as in vgpu:V100:dgx1-2020:")
+    for name in hosts.names():
+        console.print(f"  {_marked(name, hosts.DEFAULT)}  {hosts.load(name).full_name}", highlight=False)
     if not cuda_gpus():
         console.print("No CUDA GPU answers on this machine.")
 

@@ -63,7 +63,7 @@ def _open_vgpu(spec: DeviceSpec) -> Device:
 
     from harness import vgpu
 
-    opened = vgpu.open(gpu=spec.gpu)
+    opened = vgpu.open(gpu=spec.gpu, host=spec.host)
     return Device(
         kind="vgpu",
         label=spec.label,

@@ -1,4 +1,4 @@
-"""Which device: `vgpu`, `vgpu:A100`, `cuda`, `cuda:1`.
+"""Which device: `vgpu`, `vgpu:A100`, `vgpu:V100:dgx1-2020` (a GPU and the host that drives it), `cuda`, `cuda:1`.
 
 In: the text of --device or of $FUSEPROOF_DEVICE. Out: a `DeviceSpec`, checked against what exists by name.
 """
@@ -8,25 +8,29 @@ from __future__ import annotations
 import ctypes
 import os
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal, TypeAlias
 
 from harness.errors import FuseproofError
-from harness.vgpu import gpus
+from harness.vgpu import gpus, hosts
 
 Kind: TypeAlias = Literal["cuda", "vgpu"]
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpec:
-    """`gpu` names the vgpu's data file; `index` is the CUDA GPU's number."""
+    """`gpu` and `host` name the vgpu's data files; `index` is the CUDA GPU's number."""
 
     kind: Kind
     gpu: str = ""
     index: int = 0
+    host: str = hosts.DEFAULT
 
     @property
     def label(self) -> str:
-        return f"vgpu:{self.gpu}" if self.kind == "vgpu" else f"cuda:{self.index}"
+        if self.kind == "cuda":
+            return f"cuda:{self.index}"
+        return f"vgpu:{self.gpu}" if self.host == hosts.DEFAULT else f"vgpu:{self.gpu}:{self.host}"
 
 
 def parse_spec(text: str | None = None) -> DeviceSpec:
@@ -36,11 +40,12 @@ def parse_spec(text: str | None = None) -> DeviceSpec:
         return default_spec()
     kind, _, which = text.partition(":")
     if kind == "vgpu":
-        return DeviceSpec("vgpu", gpu=_gpu(which or gpus.DEFAULT))
+        gpu, _, host = which.partition(":")
+        return DeviceSpec("vgpu", gpu=_named(gpu or gpus.DEFAULT, gpus), host=_named(host or hosts.DEFAULT, hosts))
     if kind == "cuda" and (not which or which.isdecimal()):
         return DeviceSpec("cuda", index=int(which or 0))
     raise FuseproofError(
-        f"no device is called {text!r}: it is vgpu, vgpu:GPU, cuda or cuda:N (see `fuseproof devices`)"
+        f"no device is called {text!r}: it is vgpu, vgpu:GPU, vgpu:GPU:HOST, cuda or cuda:N (see `fuseproof devices`)"
     )
 
 
@@ -84,8 +89,9 @@ def torch_has_cuda() -> bool:
     return torch.version.cuda is not None
 
 
-def _gpu(name: str) -> str:
-    known = {gpu.lower(): gpu for gpu in gpus.names()}
+def _named(name: str, files: ModuleType) -> str:
+    """The name as its data file has it; `files` are the GPUs or the hosts."""
+    known = {each.lower(): each for each in files.names()}
     if name.lower() not in known:
         raise FuseproofError(f"the vgpu has no data for {name!r}: it can be {', '.join(sorted(known.values()))}")
     return known[name.lower()]

@@ -25,6 +25,9 @@ def gpus(monkeypatch):
         ("vgpu", "vgpu:T4"),
         ("vgpu:A100", "vgpu:A100"),
         ("vgpu:v100", "vgpu:V100"),
+        ("vgpu:V100:DGX1-2020", "vgpu:V100:dgx1-2020"),
+        ("vgpu:V100:server", "vgpu:V100"),
+        ("vgpu::dgx1-2020", "vgpu:T4:dgx1-2020"),
         ("cuda", "cuda:0"),
         ("cuda:3", "cuda:3"),
     ],
@@ -41,13 +44,18 @@ def test_the_environment_chooses_where_no_option_does(monkeypatch):
 
 @pytest.mark.parametrize("text", ["tpu", "cuda:x", "vgpux", "cuda:-1"])
 def test_other_texts_are_refused_with_what_there_is(text):
-    with pytest.raises(FuseproofError, match="it is vgpu, vgpu:GPU, cuda or cuda:N"):
+    with pytest.raises(FuseproofError, match="it is vgpu, vgpu:GPU, vgpu:GPU:HOST, cuda or cuda:N"):
         parse_spec(text)
 
 
 def test_an_unknown_gpu_is_refused_with_those_that_have_data():
     with pytest.raises(FuseproofError, match="no data for 'B9000': it can be A100, H100, T4, V100"):
         parse_spec("vgpu:B9000")
+
+
+def test_an_unknown_host_is_refused_with_those_that_have_data():
+    with pytest.raises(FuseproofError, match="no data for 'abacus': it can be .*dgx1-2020"):
+        parse_spec("vgpu:V100:abacus")
 
 
 def test_the_default_is_a_gpu_that_answers_else_the_vgpu(gpus):
