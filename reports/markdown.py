@@ -25,6 +25,7 @@ def render(run: Run) -> str:
     parts = ["# Fused kernels against their references\n", _source(run)]
     for results in rows.suites(run):
         parts += [f"## {rows.title(run, results)}\n", _table(results), f"{rows.footer(results)}.\n"]
+        parts += [f"- {line}\n" for line in rows.exceptions(results)]
         parts += _variants(variants.rows(results))
     if failed := [result for result in run.results if not result.verdict.passed]:
         parts += ["## Failures\n", "".join(f"- `{r.id}`: {r.verdict.reason.partition(chr(10))[0]}\n" for r in failed)]

@@ -7,6 +7,7 @@ cell, and the figures behind it by name.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -64,6 +65,12 @@ def footer(results: list[CaseResult]) -> str:
     if means := mean_speedups(results):
         text += f"; geometric mean speedup: wall {means[0]:.2f}x, busy {means[1]:.2f}x"
     return text
+
+
+def exceptions(results: list[CaseResult]) -> list[str]:
+    """What cases ask other than the rule, with the suite's reasons: one line each, and in how many cases."""
+    counted = Counter(note for result in results for note in result.verdict.notes)
+    return [f"exception in {count} of {len(results)} cases: {note}" for note, count in counted.items()]
 
 
 def figures(result: CaseResult) -> dict[str, Figure]:

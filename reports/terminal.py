@@ -24,6 +24,7 @@ def tables(run: Run) -> list[RenderableType]:
             Text(rows.title(run, results), style="bold"),
             _table(results),
             Text(rows.footer(results)),
+            *(Text(line) for line in rows.exceptions(results)),
             *_variants(variants.rows(results)),
             "",
         )

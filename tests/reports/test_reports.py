@@ -1,6 +1,7 @@
 """Tables for people and files for machines, from one record."""
 
 import math
+from dataclasses import replace
 from io import StringIO
 
 import pandas
@@ -41,6 +42,14 @@ def test_the_line_below_counts_cases_and_gives_geometric_means(run):
     text = printed(run)
     assert "2 of 2 cases equal; geometric mean speedup: wall 4.00x, busy 4.00x\n" in text
     assert "0 of 2 cases equal\n" in text
+
+
+def test_exceptions_of_a_suite_stand_below_its_table_with_their_reason(run):
+    note = "4 times the naive error is allowed, not 2: atomics in any order"
+    made, others = run.results[0], run.results[1:]
+    excepted = replace(run, results=(replace(made, verdict=replace(made.verdict, notes=(note,))), *others))
+    assert f"exception in 1 of 2 cases: {note}" in printed(excepted)
+    assert f"- exception in 1 of 2 cases: {note}\n" in markdown.render(excepted)
 
 
 def test_tables_fit_120_characters(run):
