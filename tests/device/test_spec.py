@@ -54,7 +54,7 @@ def test_an_unknown_gpu_is_refused_with_those_that_have_data():
 
 
 def test_an_unknown_host_is_refused_with_those_that_have_data():
-    with pytest.raises(FuseproofError, match="no data for 'abacus': it can be .*dgx1-2020"):
+    with pytest.raises(FuseproofError, match=r"no data for 'abacus': it can be .*dgx1-2020"):
         parse_spec("vgpu:V100:abacus")
 
 
