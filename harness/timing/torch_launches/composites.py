@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 
-from harness.timing.torch_launches import matrix, rows
-from harness.timing.torch_launches.launch import Kernel, Launch
-from harness.timing.torch_launches.pointwise import COPY, Functor, kernel
+from harness.timing.torch_launches import attention, drawing, rows
+from harness.timing.torch_launches.functors import COPY
+from harness.timing.torch_launches.launch import Launch
+from harness.timing.torch_launches.pointwise import kernel
 from harness.vgpu.gpus import Gpu
 
 Arguments: TypeAlias = dict[str, Any]
-
-_FLASH_HEAD = 256  # largest head dimension of the flash kernels, sdp_utils.cpp
-_HALVES = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +56,7 @@ def _casts(arguments: Arguments) -> bool:
 
 
 def _dropout(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence[Launch]:
-    """native_dropout: one kernel that writes the result and the mask (is_fused_kernel_acceptable)."""
-    source = arguments["input"]
-    dropped = kernel(Functor("fused_dropout_kernel_vec", "", 12), result, [source], gpu)
-    masked = kernel(COPY, torch.empty(result.shape, dtype=torch.bool, device="meta"), [], gpu)
-    return [_with_mask(one, other) for one, other in zip(dropped, masked, strict=True)]
-
-
-def _with_mask(dropped: Launch, mask: Launch) -> Kernel:
-    """The kernel that writes the result, with the traffic of the mask added."""
-    assert isinstance(dropped, Kernel)
-    assert isinstance(mask, Kernel)
-    return replace(dropped, name="fused_dropout_kernel_vec", traffic=dropped.traffic + mask.traffic)
+    return drawing.dropped(arguments["input"], result, gpu)
 
 
 def _drops(arguments: Arguments) -> bool:
@@ -84,16 +71,10 @@ def _rms_norm(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence[
 
 
 def _attention(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence[Launch]:
-    """One fused kernel: flash for 16-bit types from sm_80 on and without a mask, else the memory-efficient one
-    (select_sdp_backend). Both products are in it: the reduction counts the head dimension twice."""
-    query, key, mask = arguments["query"], arguments["key"], arguments["attn_mask"]
-    newer = gpu.compute_capability >= (8, 0)
-    flash = newer and query.dtype in _HALVES and mask is None and query.size(-1) <= _FLASH_HEAD
-    name = "flash_fwd_kernel" if flash else "fmha_cutlassF"
-    moved = [query, key, arguments["value"], result, *([] if mask is None else [mask])]
-    nbytes = sum(tensor.numel() * tensor.element_size() for tensor in moved)
-    scores = matrix.product(name, query, key.transpose(-1, -2))
-    return [replace(scores, k=2 * scores.k, dram_bytes=nbytes)]
+    chance, causal = arguments["dropout_p"] or 0.0, bool(arguments["is_causal"])
+    query, key, value = arguments["query"], arguments["key"], arguments["value"]
+    call = attention.Attention(query, key, value, arguments["attn_mask"], chance, causal)
+    return attention.launches_of_attention(call, gpu)
 
 
 def _always(arguments: Arguments) -> bool:
@@ -112,7 +93,5 @@ RULES: dict[Callable, Composite] = {
     torch.dropout: Composite(_dropout, _drops, "aten/src/ATen/native/Dropout.cpp", ("input", "p", "training")),
     F.rms_norm: Composite(_rms_norm, _always, "aten/src/ATen/native/layer_norm.cpp"),
     torch.rms_norm: Composite(_rms_norm, _always, "aten/src/ATen/native/layer_norm.cpp", _RMS_NORM),
-    F.scaled_dot_product_attention: Composite(
-        _attention, _always, "aten/src/ATen/native/transformers/cuda/sdp_utils.cpp", _SDPA
-    ),
+    F.scaled_dot_product_attention: Composite(_attention, _always, attention.SOURCE, _SDPA),
 }

@@ -14,6 +14,7 @@ import torch
 
 from harness.errors import FuseproofError
 from harness.timing.torch_launches import movement, pointwise
+from harness.timing.torch_launches.functors import FUNCTORS
 from harness.timing.torch_launches.launch import Launch, MatrixPath, MatrixProduct
 from harness.timing.torch_launches.operator import OperatorCall
 from harness.timing.torch_launches.rule import Rule
@@ -25,13 +26,14 @@ _TYPES = {torch.float16: "half", torch.bfloat16: "bfloat16", torch.float32: "flo
 
 def rules() -> dict[str, Rule]:
     return {
-        "mm": Rule(_mm, SOURCE),
-        "bmm": Rule(_bmm, SOURCE),
-        "addmm": Rule(_addmm, SOURCE),
+        "mm": Rule(_mm, SOURCE, form="gemm"),
+        "bmm": Rule(_bmm, SOURCE, form="gemm"),
+        "addmm": Rule(_addmm, SOURCE, form="memcpy?|elementwise? gemm"),
+        "baddbmm": Rule(_baddbmm, SOURCE, form="memcpy?|elementwise? gemm"),
+        "mv": Rule(_mv, SOURCE, form="gemm"),
+        "addmv": Rule(_addmv, SOURCE, form="memcpy?|elementwise? gemm"),
+        "dot": Rule(_dot, SOURCE, form="dot dot"),
         "_addmm_activation": Rule(_addmm_activation, SOURCE),
-        "baddbmm": Rule(_baddbmm, SOURCE),
-        "mv": Rule(_mv, SOURCE),
-        "dot": Rule(_dot, SOURCE),
     }
 
 
@@ -84,7 +86,7 @@ def _addmm_activation(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
     launches = _addmm(call, gpu)
     if not launches or _fits_cublaslt(call):
         return launches
-    functor = pointwise.FUNCTORS["gelu" if call["use_gelu"] else "relu"]
+    functor = FUNCTORS["gelu" if call["use_gelu"] else "relu"]
     return [*launches, *pointwise.kernel(functor, call.output, [call.output], gpu)]
 
 
@@ -133,6 +135,16 @@ def _mv(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
     if call.output.numel() == 0:
         return []
     return [*_prepared(matrix, gpu), product("cublas_gemv", matrix, vector.unsqueeze(-1))]
+
+
+def _addmv(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    """The vector that is added is copied into the result first."""
+    added, matrix, vector = call["self"], call["mat"], call["vec"]
+    if call.output.numel() == 0:
+        return []
+    copied = call["beta"] != 0 and not _in_place(call)
+    into = movement.copied(added.expand(call.output.shape), call.output, gpu) if copied else []
+    return [*into, *_prepared(matrix, gpu), product("cublas_gemv", matrix, vector.unsqueeze(-1))]
 
 
 def _dot(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:

@@ -1,85 +1,36 @@
 """Elementwise operators: one kernel over TensorIterator's walk.
 
 Which template runs and with what grid is read from aten/src/ATen/native/cuda/CUDALoops.cuh (launch_vectorized_kernel,
-launch_unrolled_kernel, launch_legacy_kernel); what each element costs is in the table below.
+launch_unrolled_kernel, launch_legacy_kernel); what each element costs is in functors.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 
 import torch
 
+from harness.timing.torch_launches.functors import FUNCTORS, Functor
 from harness.timing.torch_launches.iteration import WARP, Walk, traffic_of, walk
 from harness.timing.torch_launches.launch import Kernel, Launch, Traffic
 from harness.timing.torch_launches.operator import OperatorCall
 from harness.timing.torch_launches.rule import Launches, Rule
 from harness.vgpu.gpus import Gpu
 
+FORM = "elementwise"
 THREADS = 128  # num_threads() of thread_constants.h
 _OFFSET_INSTRUCTIONS = 6  # OffsetCalculator: division by multiplication, a multiply-add, a dimension and operand
-_CUDA = "aten/src/ATen/native/cuda/"
-
-
-@dataclass(frozen=True, slots=True)
-class Functor:
-    """What one element costs: FP32 instructions (halves are computed in float) and special-function instructions."""
-
-    name: str
-    source: str
-    fp32: int = 1
-    sfu: int = 0
-
-
-def _functors(*rows: tuple) -> dict[str, Functor]:
-    return {name: Functor(functor, source, *cost) for names, functor, source, *cost in rows for name in names.split()}
-
-
-# operators; functor as profilers show it; source; FP32 and special-function instructions an element (estimates)
-FUNCTORS = _functors(
-    ("add sub rsub", "CUDAFunctor_add", "aten/src/ATen/native/ufunc/add.h"),
-    ("mul", "MulFunctor", _CUDA + "BinaryMulKernel.cu"),
-    ("div", "DivFunctor", _CUDA + "BinaryDivTrueKernel.cu", 8, 1),
-    ("pow", "pow_tensor_scalar_kernel_impl", _CUDA + "PowKernel.cu", 2, 0),
-    ("maximum minimum", "maximum_kernel_cuda", _CUDA + "MaxMinElementwiseKernel.cu"),
-    ("eq ne", "CompareEqFunctor", _CUDA + "CompareEQKernel.cu"),
-    ("isnan", "CompareEqFunctor", "aten/src/ATen/native/TensorCompare.cpp"),
-    ("lt le gt ge", "CompareFunctor", _CUDA + "CompareKernels.cu"),
-    ("logical_and logical_or logical_xor", "logical_and_kernel_cuda", _CUDA + "BinaryLogicalOpsKernels.cu"),
-    ("bitwise_and bitwise_or bitwise_xor", "BitwiseAndFunctor", _CUDA + "BinaryBitwiseOpsKernels.cu"),
-    ("bitwise_not", "bitwise_not_kernel_cuda", _CUDA + "UnaryOpsKernel.cu"),
-    ("where", "where_kernel_impl", _CUDA + "TensorCompare.cu"),
-    ("relu clamp clamp_min clamp_max", "launch_clamp_scalar", _CUDA + "TensorCompare.cu", 2),
-    ("neg sign logical_not", "neg_kernel_cuda", _CUDA + "UnarySignKernels.cu"),
-    ("abs", "AbsFunctor", _CUDA + "AbsKernel.cu"),
-    ("exp", "exp_kernel_cuda", _CUDA + "UnaryOpsKernel.cu", 3, 1),
-    ("expm1", "expm1_kernel_cuda", _CUDA + "UnaryOpsKernel.cu", 10, 1),
-    ("sqrt", "sqrt_kernel_cuda", _CUDA + "UnaryOpsKernel.cu", 6, 1),
-    ("rsqrt", "rsqrt_kernel_cuda", _CUDA + "UnaryOpsKernel.cu", 3, 1),
-    ("log log2 log10 log1p", "log_kernel_cuda", _CUDA + "UnaryLogKernels.cu", 12, 0),
-    ("reciprocal floor ceil round trunc frac", "reciprocal_kernel_cuda", _CUDA + "UnaryFractionKernels.cu", 4, 1),
-    ("sin cos", "sin_kernel_cuda", _CUDA + "UnaryGeometricSinKernel.cu", 16, 0),
-    ("tanh", "tanh_kernel_cuda", _CUDA + "UnaryGeometricTanhKernel.cu", 10, 2),
-    ("erf", "erf_kernel_cuda", _CUDA + "UnarySpecialOpsKernel.cu", 20, 1),
-    ("sigmoid", "sigmoid_kernel_cuda", _CUDA + "UnarySpecialOpsKernel.cu", 6, 2),
-    ("gelu", "GeluCUDAKernelImpl", _CUDA + "ActivationGeluKernel.cu", 24, 2),
-    ("silu", "silu_kernel", _CUDA + "ActivationSiluKernel.cu", 6, 2),
-    ("softplus", "softplus_kernel", _CUDA + "ActivationSoftplusKernel.cu", 20, 2),
-    ("leaky_relu", "leaky_relu_kernel", _CUDA + "ActivationLeakyReluKernel.cu", 2),
-    ("elu", "elu_kernel", _CUDA + "ActivationEluKernel.cu", 12, 1),
-    ("hardtanh hardsigmoid hardswish", "hardswish_kernel", _CUDA + "ActivationHardswishKernel.cu", 4),
-    ("addcmul addcdiv", "addcmul_cuda_kernel", _CUDA + "PointwiseOpsKernel.cu", 3),
-    ("lerp", "lerp_tensor_kernel", _CUDA + "Lerp.cu", 3),
-)
-FILL = Functor("FillFunctor", _CUDA + "FillKernel.cu", 0)
-COPY = Functor("direct_copy_kernel_cuda", _CUDA + "Copy.cu", 0)
 
 
 def rules() -> dict[str, Rule]:
     """One rule an operator of the table; in-place and out= forms are the same kernels."""
-    return {name: Rule(_launches_of(functor), functor.source) for name, functor in FUNCTORS.items()}
+    plain = {name: Rule(_launches_of(functor), functor.source, form=FORM) for name, functor in FUNCTORS.items()}
+    gated = FUNCTORS["glu"]
+    return plain | {
+        "glu": Rule(_gated, gated.source, form=FORM),
+        "glu_backward": Rule(_gated_backward, gated.source, form=FORM),
+    }
 
 
 def kernel(functor: Functor, output: torch.Tensor, operands: Sequence[torch.Tensor], gpu: Gpu) -> list[Launch]:
@@ -102,9 +53,21 @@ def kernel(functor: Functor, output: torch.Tensor, operands: Sequence[torch.Tens
 
 def _launches_of(functor: Functor) -> Launches:
     def launches(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
-        return kernel(functor, call.output, call.inputs, gpu)
+        operands = [tensor for tensor in call.inputs if tensor.numel()]  # an empty one is a buffer for the CPU
+        return kernel(functor, call.output, operands, gpu)
 
     return launches
+
+
+def _gated(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    return kernel(FUNCTORS["glu"], call.output, call["self"].chunk(2, call["dim"]), gpu)
+
+
+def _gated_backward(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    """One kernel writes both halves of the gradient."""
+    half, other = call.output.chunk(2, call["dim"])
+    operands = [*call["self"].chunk(2, call["dim"]), call["grad_output"], other]
+    return kernel(FUNCTORS["glu"], half, operands, gpu)
 
 
 def _template(over: Walk, output: torch.Tensor, operands: Sequence[torch.Tensor], gpu: Gpu) -> tuple[str, int, int]:

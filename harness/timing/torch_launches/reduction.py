@@ -17,6 +17,7 @@ from harness.timing.torch_launches.operator import OperatorCall
 from harness.timing.torch_launches.rule import Launches, Rule
 from harness.vgpu.gpus import Gpu
 
+FORM = "memset? reduce"
 _CUDA = "aten/src/ATen/native/cuda/"
 _MAX_THREADS = 512
 _VECTOR = 4
@@ -29,6 +30,8 @@ _REDUCTIONS = {
     "var": ("WelfordOps", _CUDA + "ReduceMomentKernel.cu", 6),
     "std": ("WelfordOps", _CUDA + "ReduceMomentKernel.cu", 6),
     "var_mean": ("WelfordOps", _CUDA + "ReduceMomentKernel.cu", 6),
+    "std_mean": ("WelfordOps", _CUDA + "ReduceMomentKernel.cu", 6),
+    "nansum": ("nansum_functor", _CUDA + "ReduceSumProdKernel.cu", 2),
     "amax": ("MaxOps", _CUDA + "ReduceMaxValuesKernel.cu", 1),
     "amin": ("MinOps", _CUDA + "ReduceMinValuesKernel.cu", 1),
     "max": ("MaxOps", _CUDA + "TensorCompare.cu", 2),
@@ -37,7 +40,8 @@ _REDUCTIONS = {
     "argmin": ("ArgMinOps", _CUDA + "ReduceArgMinKernel.cu", 2),
     "any": ("or_kernel_cuda", _CUDA + "ReduceLogicKernel.cu", 1),
     "all": ("and_kernel_cuda", _CUDA + "ReduceLogicKernel.cu", 1),
-    "linalg_vector_norm": ("NormTwoOps", _CUDA + "ReduceNormKernel.cu", 2),
+    "aminmax": ("MinMaxOps", _CUDA + "ReduceMinMaxKernel.cu", 2),
+    **dict.fromkeys(("linalg_vector_norm", "norm"), ("NormTwoOps", _CUDA + "ReduceNormKernel.cu", 2)),
 }
 
 
@@ -53,7 +57,10 @@ class ReduceConfig:
 
 def rules() -> dict[str, Rule]:
     """One rule a reduction; `max` and `min` of two tensors never arrive here (they are maximum and minimum)."""
-    return {name: Rule(_launches_of(functor, fp32), source) for name, (functor, source, fp32) in _REDUCTIONS.items()}
+    return {
+        name: Rule(_launches_of(functor, fp32), source, form=FORM)
+        for name, (functor, source, fp32) in _REDUCTIONS.items()
+    }
 
 
 def configure(inputs: int, outputs: int, fastest: bool, gpu: Gpu, output_vector: int = 1) -> ReduceConfig:

@@ -22,13 +22,16 @@ SOFTMAX_SOURCE = "aten/src/ATen/native/cuda/SoftMax.cu"
 NORM_SOURCE = "aten/src/ATen/native/cuda/layer_norm_kernel.cu"
 _PERSISTENT_COLUMNS, _PERSISTENT_BYTES = 2048, 8192
 _NORM_VECTOR = 4
+_SOFTMAX_FORM = "softmax_warp_forward|cunn_SoftMaxForward|cunn_SpatialSoftMaxForward"
+_NORM_FORM = "vectorized_layer_norm_kernel|(RowwiseMomentsCUDAKernel LayerNormForwardCUDAKernel)"
 
 
 def rules() -> dict[str, Rule]:
     return {
-        "_softmax": Rule(_softmax, SOFTMAX_SOURCE),
-        "_log_softmax": Rule(_softmax, SOFTMAX_SOURCE),
-        "native_layer_norm": Rule(_native_layer_norm, NORM_SOURCE),
+        "_softmax": Rule(_softmax, SOFTMAX_SOURCE, form=_SOFTMAX_FORM),
+        "_log_softmax": Rule(_softmax, SOFTMAX_SOURCE, form=_SOFTMAX_FORM),
+        "native_layer_norm": Rule(_native_layer_norm, NORM_SOURCE, form=_NORM_FORM),
+        "_fused_rms_norm": Rule(_fused_rms_norm, NORM_SOURCE, form="vectorized_rms_norm_kernel"),
     }
 
 
@@ -73,6 +76,12 @@ def _native_layer_norm(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
     columns = prod(call["normalized_shape"])
     affine = [tensor for tensor in (call["weight"], call["bias"]) if tensor is not None]
     return norm(call["input"], columns, affine, call.outputs, "layer_norm", gpu)
+
+
+def _fused_rms_norm(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    weight = call["weight"]
+    columns = prod(call["normalized_shape"])
+    return norm(call["input"], columns, [] if weight is None else [weight], call.outputs[:1], "rms_norm", gpu)
 
 
 def norm(

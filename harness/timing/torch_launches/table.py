@@ -7,9 +7,33 @@ import functools
 import torch
 
 from harness.errors import FuseproofError
-from harness.timing.torch_launches import free, matrix, movement, pointwise, reduction, rows
+from harness.timing.torch_launches import (
+    attention,
+    convolution,
+    definitions,
+    drawing,
+    embedding,
+    foreach,
+    free,
+    indexing,
+    losses,
+    matrix,
+    movement,
+    normalization,
+    pointwise,
+    reduction,
+    rows,
+    rows_backward,
+    scans,
+    sorting,
+)
 from harness.timing.torch_launches.operator import describe
 from harness.timing.torch_launches.rule import Rule
+
+_FAMILIES = (
+    free, movement, pointwise, reduction, rows, rows_backward, matrix, attention, indexing, embedding, sorting, scans,
+    foreach, losses, normalization, convolution, drawing, definitions,
+)  # fmt: skip
 
 
 class NoRule(FuseproofError):
@@ -19,11 +43,19 @@ class NoRule(FuseproofError):
 @functools.cache
 def rules() -> dict[str, Rule]:
     """Rules by operator name, without "aten::" and overload."""
-    return free.rules() | pointwise.rules() | reduction.rules() | rows.rules() | movement.rules() | matrix.rules()
+    merged: dict[str, Rule] = {}
+    for family in _FAMILIES:
+        found = family.rules()
+        twice = merged.keys() & found.keys()
+        assert not twice, f"two rules for {sorted(twice)}"
+        merged |= found
+    return merged
 
 
 def find(operator: torch._ops.OpOverload) -> Rule | None:
     """The rule of an operator; in-place and out= forms share their function's, unless they have their own."""
+    if operator.namespace == "profiler":
+        return free.PROFILER
     if operator.namespace != "aten":
         return None
     name = operator._schema.name.removeprefix("aten::")
