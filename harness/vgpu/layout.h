@@ -7,6 +7,8 @@ typedef struct vgpu_warp vgpu_warp;
 typedef struct {
   uint32_t space;     /* 0 generic, 1 global, 2 shared, 3 local, 4 const, 5 param */
   uint32_t line;      /* line in the PTX text, for reports */
+  uint32_t access;    /* 1 load, 2 store, 3 atomic; 0 is not counted */
+  uint32_t around_l1; /* 1: it goes to L2 whatever L1 holds */
 } vgpu_site;
 
 /* Addresses that an instruction may touch without a further check. */
@@ -24,18 +26,40 @@ typedef struct {
   char message[256];  /* what a failed assertion said */
 } vgpu_fault;
 
-/* Memory traffic, counted by the access helpers when `counted` is set. */
+/* What a warp does each time that it runs a basic block. */
 typedef struct {
-  uint64_t load_requests, store_requests, sectors_read, sectors_written, atomics;
-} vgpu_traffic;
+  uint32_t instructions, barriers, load_rounds;
+} vgpu_node;
 
-/* One kernel launch. Constant while it runs, but for `next_block`, `failed` and `fault`. */
+/* How often a warp ran a basic block, with how many lanes in all, and how often they parted at its end. */
+typedef struct {
+  uint64_t times, lanes, parted;
+} vgpu_node_count;
+
+/* What the requests of one site touched; a generic one may touch every kind of memory. */
+typedef struct {
+  uint64_t requests, sectors, ideal_sectors, missed_sectors; /* global; missed: L2 had to serve them */
+  uint64_t shared_requests, wavefronts, ideal_wavefronts;
+  uint64_t local_requests, local_sectors;
+} vgpu_site_count;
+
+/* What one warp did. */
+typedef struct {
+  uint64_t instructions, load_requests, load_rounds, shared_requests, barriers, block;
+  uint32_t warp;
+} vgpu_path;
+
+typedef struct vgpu_l1 vgpu_l1;
+
+/* One kernel launch. Constant while it runs, but for `next_block`, what is counted, `failed` and `fault`. */
 typedef struct {
   int32_t (*warp)(vgpu_warp *);   /* runs a warp to its end (0), a barrier (1), a pause (2) or a fault (-1) */
+  int32_t (*counting_warp)(vgpu_warp *); /* the same, and counts */
   uint32_t grid[3], block[3];
   uint32_t warps, reverse, checked, counted, spins, resident; /* resident: blocks that a worker runs in turn */
-  uint32_t shared_bytes, dynamic_shared_bytes, local_bytes, frame_bytes, sites, counted_blocks;
+  uint32_t shared_bytes, dynamic_shared_bytes, local_bytes, frame_bytes, sites, nodes;
   uint64_t blocks;
+  uint64_t sample;                /* counted: of how many blocks, spread evenly */
   uint64_t workspace;             /* of a cooperative launch: where grid.sync() keeps its barrier */
   const void *helpers;            /* vgpu_helpers */
   const uint8_t *parameters;
@@ -43,9 +67,12 @@ typedef struct {
   const vgpu_site *site;
   const vgpu_range *allocations;  /* sorted, disjoint */
   uint64_t allocation_count;
-  uint8_t **footprint;            /* counted: per allocation, one byte a sector: bit 0 read, bit 1 written */
-  uint64_t *executed;             /* counted_blocks: how often a warp ran each basic block */
-  vgpu_traffic traffic;
+  uint32_t **footprint;           /* counted: per allocation, a word for each line of 128 bytes, a byte of it for each
+                                     sector: bit 0 read, bit 1 written, bits 2 and 3 the same by a second block */
+  const vgpu_node *node;
+  vgpu_node_count *node_counts;
+  vgpu_site_count *site_counts;
+  vgpu_path longest;              /* the warp with most instructions; of several, the first of the lowest block */
   uint64_t next_block;
   int32_t failed;
   vgpu_fault fault;
@@ -74,11 +101,14 @@ struct vgpu_warp {
   vgpu_launch *launch;
   uint8_t *shared, *local, *frame;
   vgpu_range *range;              /* per site */
-  uint64_t *executed;
-  vgpu_traffic *traffic;
+  uint32_t counted;               /* whether this block is */
+  vgpu_node_count *node_counts;   /* of this warp */
+  vgpu_site_count *site_counts;   /* of the worker */
+  vgpu_l1 *l1;                    /* of the block */
+  vgpu_path path;
   uint64_t block;
   uint64_t clock_reads;           /* how often the warp has read a clock */
-  uint8_t padding[32];            /* to a multiple of 64: vectors are loaded aligned */
+  uint8_t padding[24];            /* to a multiple of 64: vectors are loaded aligned */
 };
 
 /* Called by compiled code, through a table so that object code holds no addresses. */
@@ -95,6 +125,9 @@ typedef struct {
   int32_t (*mbarrier)(vgpu_warp *, uint32_t mask, uint32_t operation, uint32_t site);
   int32_t (*packed_atomic)(vgpu_warp *, uint32_t mask, uint32_t operation, uint32_t bytes, uint32_t site);
   int32_t (*directed)(vgpu_warp *, uint32_t code);
+  /* of code that counts; `whole`: all lanes, one behind the other */
+  int32_t (*counted_load)(vgpu_warp *, uint32_t mask, uint32_t bytes, uint32_t site, uint32_t whole);
+  int32_t (*counted_store)(vgpu_warp *, uint32_t mask, uint32_t bytes, uint32_t site, uint32_t whole);
 } vgpu_helpers;
 
 const vgpu_helpers *vgpu_helper_table(void);

@@ -187,13 +187,13 @@ class Calls:
         self._hand_over_addresses(place)
         self.e.store(llvm_type(scalar, LANES), value, self.e.field("%warp", offset("vgpu_warp", "scratch")), 8)
         bits = self.e.bitcast("<32 x i1>", mask, "i32")
-        site = self.c.frame.site("local", self.c.instruction.line)
+        site = self.c.site("local", "internal")
         self._checked_helper("store", f"i32 {bits}, i32 {BITS[scalar] // 8}, i32 {site}")
 
     def _read_local(self, place: int, scalar: str, mask: str) -> str:
         self._hand_over_addresses(place)
         bits = self.e.bitcast("<32 x i1>", mask, "i32")
-        site = self.c.frame.site("local", self.c.instruction.line)
+        site = self.c.site("local", "internal")
         self._checked_helper("load", f"i32 {bits}, i32 {BITS[scalar] // 8}, i32 {site}")
         return self.e.load(llvm_type(scalar, LANES), self.e.field("%warp", offset("vgpu_warp", "scratch")), 8)
 

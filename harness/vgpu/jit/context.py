@@ -13,7 +13,7 @@ from harness.vgpu.errors import UnsupportedPtx
 from harness.vgpu.jit import specials
 from harness.vgpu.jit.effects import is_lane_dependent, read
 from harness.vgpu.jit.emitter import BITS, LANES, Emitter, llvm_type, splat
-from harness.vgpu.jit.frame import Frame
+from harness.vgpu.jit.frame import Access, Frame
 from harness.vgpu.ptx.program import Float, Instruction, Integer, Negated, Operand, Register, Sink, Special, type_size
 
 INTEGERS = {1: "i1", 8: "i8", 16: "i16", 32: "i32", 64: "i64", 128: "i128"}
@@ -34,6 +34,8 @@ class Context:
         self.varying = varying
         self.kept = kept  # registers that live across nodes: masked-off lanes must keep their value
         self.keeps_slots = False  # those registers stay in memory
+        self.used: frozenset[str] = frozenset()  # registers that some instruction reads
+        self.counts = False  # every access goes through a helper, which counts it
         self.cells: dict[str, str] = {}
         self.instruction: Instruction
         self.lanes = 1
@@ -57,6 +59,10 @@ class Context:
                 guard = self.e.binary("xor", "i1", self.guard_lanes, guard, ones)
             self.guard = guard
         self.lanes = LANES if varies or self.in_function else 1
+
+    def site(self, space: str, access: Access) -> int:
+        """The number of the instruction's place among the memory accesses of the kernel."""
+        return self.frame.site(self.instruction, space, access)
 
     # --- registers ---
 

@@ -6,23 +6,31 @@ Also collects the memory sites that lowering finds, so that the launch can give 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from harness.vgpu.jit.linking import HEADER_BYTES
 from harness.vgpu.jit.target import Target
-from harness.vgpu.ptx.program import Function, Module, Variable, type_size
+from harness.vgpu.ptx.program import Function, Instruction, Module, SourceLine, Variable, type_size
 
 RESERVED_SHARED_BYTES = (
     1024  # what the system takes of each block's shared memory from sm_80 on (CUDA programming guide)
 )
+Access: TypeAlias = Literal["load", "store", "atomic", "reduction", "internal"]  # internal: of calls, not counted
+# caches that a load is served from: those with one of these go to L2 (PTX ISA: Cache Operators; Memory Consistency
+# Model: strong operations)
+AROUND_L1 = frozenset("cg cv volatile relaxed acquire mmio".split())
 SPACES = {"generic": 0, "global": 1, "shared": 2, "local": 3, "const": 4, "param": 5}
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One memory instruction: its space and its line in the PTX text."""
+    """One memory instruction, or one side of a copy: its space, its line in the PTX text and in the source."""
 
     space: str
     line: int
+    access: Access
+    around_l1: bool
+    source: SourceLine | None
 
 
 @dataclass(slots=True)
@@ -94,8 +102,11 @@ class Frame:
         setattr(self, total, offset + variable.size)
         return offset
 
-    def site(self, space: str, line: int) -> int:
-        self.sites.append(Site(space, line))
+    def site(self, instruction: Instruction, space: str, access: Access) -> int:
+        if space == "local" and "param" in instruction.modifiers:
+            access = "internal"
+        around_l1 = access in ("atomic", "reduction") or not AROUND_L1.isdisjoint(instruction.modifiers)
+        self.sites.append(Site(space, instruction.line, access, around_l1, instruction.source))
         return len(self.sites) - 1
 
     def symbol(self, name: str) -> int:

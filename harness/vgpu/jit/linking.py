@@ -147,7 +147,8 @@ def localise(function: Function) -> Function:
     def instruction(i: Instruction) -> Instruction:
         modifiers = i.modifiers
         if is_local(i):
-            modifiers = tuple("local" if m in ("param", "param::func") else m for m in modifiers)
+            kept = (m for m in modifiers if m not in ("param", "param::func"))
+            modifiers = ("param", "local", *kept)  # local memory, though a GPU passes such in registers
         guard = Guard(register(i.guard.register), i.guard.negated) if i.guard else None
         return replace(i, modifiers=modifiers, guard=guard, operands=tuple(map(operand, i.operands)))
 

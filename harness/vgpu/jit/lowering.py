@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from harness.vgpu.errors import UnsupportedPtx
-from harness.vgpu.jit import constants, dispatch, divergence, linking, liveness, meetings, nodes, rules
+from harness.vgpu.jit import constants, dispatch, divergence, facts, linking, liveness, meetings, nodes, rules
 from harness.vgpu.jit.barriers import Barriers
 from harness.vgpu.jit.calls import Calls
 from harness.vgpu.jit.context import Context
+from harness.vgpu.jit.counting import Counting
 from harness.vgpu.jit.divergence import Divergence
 from harness.vgpu.jit.effects import read
 from harness.vgpu.jit.emitter import LANES, Emitter, splat
+from harness.vgpu.jit.facts import Facts
 from harness.vgpu.jit.frame import Frame, Site
 from harness.vgpu.jit.masks import GONE, MASK, PCS, Masks
 from harness.vgpu.jit.meetings import Meetings
@@ -46,14 +48,14 @@ class Lowered:
     frame_bytes: int  # saved registers of a warp at a barrier
     local_bytes: int  # of one thread, with room for recursion
     sites: tuple[Site, ...]
-    mix: tuple[dict[str, int], ...]  # per node: instructions by class
+    facts: tuple[Facts, ...]  # per node; only of code that counts
     spins: bool  # threads may wait for each other in loops
     in_order: bool  # output, or atomics whose order shows: one worker, so that the result is always the same
 
 
-def lower(module: Module, function: Function, target: Target) -> Lowered:
-    """Raises UnsupportedPtx for an instruction without a rule."""
-    return _Lowering(module, function, target).run()
+def lower(module: Module, function: Function, target: Target, counts: bool = False) -> Lowered:
+    """`counts`: code that counts what it does. Raises UnsupportedPtx for an instruction without a rule."""
+    return _Lowering(module, function, target, counts).run()
 
 
 def _graph(kernel: Function, functions: list[Function]) -> tuple[Graph, Divergence]:
@@ -74,7 +76,7 @@ def _graph(kernel: Function, functions: list[Function]) -> tuple[Graph, Divergen
 
 
 class _Lowering:
-    def __init__(self, module: Module, function: Function, target: Target) -> None:
+    def __init__(self, module: Module, function: Function, target: Target, counts: bool) -> None:
         callees = linking.reachable(module, function)
         self.function = rules.settled(linking.localise(function))
         self.functions = [rules.settled(linking.localise(f)) for f in callees]
@@ -91,6 +93,9 @@ class _Lowering:
         self.kept |= set(brought)
         varying = self.divergence.varying | set(brought) | {r.name for meeting in found for r in meeting.results}
         self.c = Context(self.e, self.frame, varying, self.kept)
+        self.c.used = frozenset(name for node in self.nodes for i in (*node.body, node.last) if i for name in read(i))
+        self.c.counts = counts
+        self.counting = Counting(self.e, counts)
         self.c.keeps_slots = len(self.nodes) * len(self.kept) > MOST_PHIS
         recursive = linking.recursive(callees, module)
         self.calls = Calls(self.c, self.graph, self.divergence.position, self.live, self.registers, recursive)
@@ -104,22 +109,20 @@ class _Lowering:
     def run(self) -> Lowered:
         for node in sorted(self.nodes, key=lambda n: self.divergence.position[n.index]):
             self._node(node)
-        mix = [self._mix(node) for node in self.nodes]
         self.meetings.emit()
         if self.m.used_dispatch:
             dispatch.emit(self.m, self.suspension, self.meetings, self.graph, self.divergence, sorted(self.kept))
         self.e.label("fault")
         self.e.do(f"ret i32 {FAULTED}")
         local_bytes = self.calls.local_bytes()
-        used = {name for node in self.nodes for i in (*node.body, node.last) if i for name in read(i)}
-        in_order = any(rules.fixes_order(i, used) for node in self.nodes for i in node.body)
+        in_order = any(rules.fixes_order(i, self.c.used) for node in self.nodes for i in node.body)
         return Lowered(
             ir=self._text(),
             frame=self.frame,
             frame_bytes=self.suspension.frame_bytes,
             local_bytes=local_bytes,
             sites=tuple(self.frame.sites),
-            mix=tuple(mix),
+            facts=tuple(map(facts.of, self.nodes)) if self.c.counts else (),
             spins=self.divergence.spins,
             in_order=in_order,
         )
@@ -144,8 +147,7 @@ class _Lowering:
                             ("at", PCS), ("turn", "i32"), ("last", "i32"), ("forced", "i32"),
                             ("look", "i32")):  # fmt: skip
             self.e.alloca(name, type_)
-        for name, field, type_ in (("launch", "launch", "ptr"), ("executed", "executed", "ptr"),
-                                   ("frame", "frame", "ptr"), ("state", "state", "i32")):  # fmt: skip
+        for name, field, type_ in (("launch", "launch", "ptr"), ("frame", "frame", "ptr"), ("state", "state", "i32")):
             address = self.e.field("%warp", offset("vgpu_warp", field))
             self.e.do(f"%{name} = load {type_}, ptr {address}, align 4")
         bits = self.e.load("i32", self.e.field("%warp", offset("vgpu_warp", "live")), 4)
@@ -175,8 +177,7 @@ class _Lowering:
         self.c.in_function = not node.function.is_kernel
         self.c.uniform_node = node.index in self.divergence.uniform_nodes
         self.c.mask = self.m.get("live" if self.c.uniform_node else "mask")
-        counter = self.e.field("%executed", 8 * node.index)
-        self.e.store("i64", self.e.binary("add", "i64", 1, self.e.load("i64", counter, 8), "1"), counter, 8)
+        self.counting.run(node, self.c.mask)
         if node.index in self.barriers.reductions:
             self.barriers.take_result(node)
         if node.index in self.calls.continuations:
@@ -217,15 +218,6 @@ class _Lowering:
             f"kernel {self.function.name}, PTX line {instruction.line}{where}: "
             f"the vgpu does not run the instruction {instruction.form}"
         )
-
-    def _mix(self, node: Node) -> dict[str, int]:
-        counts: Counter[str] = Counter()
-        for instruction in node.body:
-            rule = rules.find(instruction)
-            counts[rule.kind if rule else "other"] += 1
-        if node.last is not None:
-            counts["barrier" if node.is_barrier else "control"] += 1
-        return dict(counts)
 
     # --- control transfer ---
 
@@ -283,6 +275,7 @@ class _Lowering:
             self.e.label(some)
             self.e.do(f"br i1 {nobody}, label %{no}, label %{split}")
             self.e.label(split)
+            self.counting.parted(node)
             self.m.set_pcs(mask, self.e.select(going, "i32", LANES, self.m.pc(taken), self.m.pc(fallen)))
             self.m.dispatch()
         for label, target in ((yes, taken), (no, fallen)):
@@ -303,6 +296,7 @@ class _Lowering:
         if guard is not None:
             going = guard if self.c.guard_lanes == LANES else self.e.broadcast("i1", guard)
             pcs = self.e.select(going, "i32", LANES, pcs, self.m.pc(node.successors[-1]))
+        self.counting.parted_by_target(node, self.c.mask, pcs)
         self.m.set_pcs(self.c.mask, pcs)
         self.m.dispatch()
 
@@ -315,6 +309,7 @@ class _Lowering:
         self.c.prepare(node.last)
         condition = self.c.guard if self.c.guard_lanes == LANES else self.e.broadcast("i1", self.c.guard or "")
         leaving = self.e.binary("and", "i1", LANES, self.c.mask, condition or "")
+        self.counting.parted_by_guard(node, self.c.mask, leaving)
         staying = self.m.and_not(self.c.mask, leaving)
         self.m.set("live", self.m.and_not(self.m.get("live"), leaving))
         self.meetings.look_again()
@@ -383,6 +378,7 @@ class _Lowering:
         leaving = self.c.mask
         if self.c.guard is not None:
             leaving = self.e.binary("and", "i1", LANES, leaving, self.c.guard)
+            self.counting.parted_by_guard(node, self.c.mask, leaving)
         self.m.set_pcs(leaving, self.calls.leave(leaving))
         if self.c.guard is not None:
             self.m.set_pcs(self.m.and_not(self.c.mask, leaving), self.m.pc(node.successors[0]))

@@ -8,12 +8,10 @@
 
 #include "../layout.h"
 #include "helpers.h"
+#include "counting.h"
+#include "windows.h"
 
 enum { LANES = 32 };
-
-static int inside(vgpu_range range, uint64_t address, uint64_t bytes) {
-  return address >= range.start && bytes <= range.end - range.start && address <= range.end - bytes;
-}
 
 /* --- cp.async ------------------------------------------------------------------------------------------------- */
 
@@ -41,28 +39,41 @@ static int copy_directly(vgpu_warp *warp, uint32_t mask, uint32_t bytes, const u
   return 1;
 }
 
+/* The lanes that read less than a whole piece: what is not read is zero. */
+static int32_t read_parts(vgpu_warp *warp, uint32_t mask, uint32_t bytes, const uint32_t *sizes, uint8_t *data,
+                          uint32_t from) {
+  for (uint32_t left = mask; left; left &= left - 1) {
+    uint32_t lane = (uint32_t)__builtin_ctz(left);
+    uint64_t source = warp->addresses[lane];
+    for (uint32_t byte = 0; byte < sizes[lane]; byte++) {
+      warp->addresses[lane] = source + byte;
+      if (vgpu_check_access(warp, 1u << lane, 1, from, 0) != 0) return -1;
+      data[lane * bytes + byte] = *(const uint8_t *)(uintptr_t)(source + byte);
+    }
+  }
+  return 0;
+}
+
 int32_t vgpu_copy_async(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t from, uint32_t to) {
   const vgpu_helpers *helpers = warp->launch->helpers;
-  uint32_t sizes[LANES], whole = 0;
-  uint64_t targets[LANES], sources[LANES];
+  uint32_t sizes[LANES], whole = 0, parts = 0;
+  uint64_t targets[LANES];
   uint8_t data[LANES * 16] = {0};
   memcpy(sizes, warp->operand_a, sizeof sizes);
   memcpy(targets, warp->operand_b, sizeof targets);
-  if (copy_directly(warp, mask, bytes, sizes, targets, warp->range[from], warp->range[to])) return 0;
-  memcpy(sources, warp->addresses, sizeof sources);
-  for (uint32_t lane = 0; lane < LANES; lane++)
-    if (mask >> lane & 1 && sizes[lane] >= bytes) whole |= 1u << lane;
-  if (whole && helpers->load(warp, whole, bytes, from) != 0) return -1;
-  for (uint32_t lane = 0; lane < LANES; lane++)
-    if (whole >> lane & 1) memcpy(data + lane * bytes, warp->scratch + lane * bytes, bytes);
-  for (uint32_t left = mask & ~whole; left; left &= left - 1) { /* what is not read is zero */
+  if (!warp->counted && copy_directly(warp, mask, bytes, sizes, targets, warp->range[from], warp->range[to])) return 0;
+  for (uint32_t left = mask; left; left &= left - 1) {
     uint32_t lane = (uint32_t)__builtin_ctz(left);
-    for (uint32_t byte = 0; byte < sizes[lane]; byte++) {
-      warp->addresses[lane] = sources[lane] + byte;
-      if (helpers->load(warp, 1u << lane, 1, from) != 0) return -1;
-      data[lane * bytes + byte] = warp->scratch[lane];
-    }
+    if (sizes[lane] >= bytes) whole |= 1u << lane;
+    else if (sizes[lane]) parts |= 1u << lane;
   }
+  if (vgpu_check_access(warp, whole, bytes, from, 0) != 0) return -1;
+  if (warp->counted) vgpu_count_request(warp, whole | parts, bytes, from, 0); /* one request, whatever lanes read of it */
+  for (uint32_t left = whole; left; left &= left - 1) {
+    uint32_t lane = (uint32_t)__builtin_ctz(left);
+    copy_16((uint64_t)(uintptr_t)(data + lane * bytes), warp->addresses[lane], bytes);
+  }
+  if (read_parts(warp, parts, bytes, sizes, data, from) != 0) return -1;
   memcpy(warp->addresses, targets, sizeof targets);
   memcpy(warp->scratch, data, LANES * bytes);
   return mask ? helpers->store(warp, mask, bytes, to) : 0;
@@ -113,11 +124,10 @@ static uint64_t apply(uint32_t operation, uint64_t word, uint64_t a, uint64_t by
 }
 
 int32_t vgpu_mbarrier(vgpu_warp *warp, uint32_t mask, uint32_t operation, uint32_t site) {
-  const vgpu_helpers *helpers = warp->launch->helpers;
   uint64_t a[LANES], bytes[LANES], results[LANES] = {0};
   memcpy(a, warp->operand_a, sizeof a);
   memcpy(bytes, warp->operand_b, sizeof bytes);
-  if (mask && helpers->load(warp, mask, 8, site) != 0) return -1;
+  if (vgpu_enter(warp, mask, 8, site, 0) != 0) return -1;
   for (uint32_t left = mask; left; left &= left - 1) {
     uint32_t lane = (uint32_t)__builtin_ctz(left);
     void *place = (void *)(uintptr_t)warp->addresses[lane];

@@ -6,6 +6,7 @@ import pickle
 from dataclasses import dataclass
 
 from harness.vgpu.jit import compile as jit
+from harness.vgpu.jit.facts import Facts
 from harness.vgpu.jit.frame import Site
 from harness.vgpu.jit.lowering import lower
 from harness.vgpu.jit.target import Target
@@ -20,7 +21,7 @@ class Code:
     frame_bytes: int
     local_bytes: int
     sites: tuple[Site, ...]
-    mix: tuple[dict[str, int], ...]
+    facts: tuple[Facts, ...]
     symbols: tuple[str, ...]
     spins: bool
     in_order: bool
@@ -29,22 +30,25 @@ class Code:
 _KEPT_AS = f"{Code.__module__}.{Code.__qualname__} {Code.__annotations__}"  # what a pickle of it depends on
 
 
-def compiled(program: Program, kernel: str, target: Target) -> tuple[Code, int]:
-    """The code of a kernel and its address in this process. Raises UnsupportedPtx."""
-    key = jit.cache_key(program.text, kernel, _KEPT_AS, target=target)
+def compiled(program: Program, kernel: str, target: Target, counts: bool = False) -> tuple[Code, int]:
+    """The code of a kernel, or its code that counts, and the address in this process. Raises UnsupportedPtx."""
+    key = jit.cache_key(program.text, kernel, _KEPT_AS, "counts" if counts else "", target=target)
     kept = jit.stored(key)
-    code = pickle.loads(kept) if kept is not None else _compile(program, kernel, target, key)  # the user's own cache
+    if kept is None:
+        code = _compile(program, kernel, target, counts, key)
+    else:
+        code = pickle.loads(kept)  # the cache is the user's own
     return code, jit.link(key, code.object)
 
 
-def _compile(program: Program, kernel: str, target: Target, key: str) -> Code:
-    lowered = lower(program.whole, program.whole.functions[kernel], target)
+def _compile(program: Program, kernel: str, target: Target, counts: bool, key: str) -> Code:
+    lowered = lower(program.whole, program.whole.functions[kernel], target, counts)
     code = Code(
         object=jit.object_code(lowered.ir, target),
         frame_bytes=lowered.frame_bytes,
         local_bytes=lowered.local_bytes,
         sites=lowered.sites,
-        mix=lowered.mix,
+        facts=lowered.facts,
         symbols=tuple(lowered.frame.symbols),
         spins=lowered.spins,
         in_order=lowered.in_order,

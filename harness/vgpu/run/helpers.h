@@ -1,3 +1,9 @@
+/* What every access does first: check it where the launch is checked, count it where the block is counted. */
+int vgpu_enter(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint32_t write);
+
+/* Only the check. */
+int vgpu_check_access(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint32_t write);
+
 /* Entries of the helper table that have a file of their own. Each returns 0, or -1 after a fault. */
 
 /* wmma.load, wmma.store. `shape`: units a lane, bytes of a unit, bytes of a register, 1 for a store; a byte each. */

@@ -16,7 +16,7 @@ from harness.vgpu.jit.target import Target
 from harness.vgpu.ptx.program import Function
 from harness.vgpu.run import report
 from harness.vgpu.run.code import Code, compiled
-from harness.vgpu.run.launch import Extent, Launch, Shape
+from harness.vgpu.run.launch import Extent, Launch, Shape, Variants
 from harness.vgpu.run.mode import Mode
 from harness.vgpu.run.outline import Program
 from harness.vgpu.run.variables import Variables
@@ -52,15 +52,16 @@ class LoadedKernel:
         self._program = program
         self._variables = variables
         self._target = target
-        self._ready: tuple[Code, int] | None = None
+        self._ready: dict[bool, tuple[Code, int]] = {}  # by whether it counts
         self._kept: dict[Shape, Launch] = {}  # taken out while they run
         self._lock = threading.Lock()
 
-    def prepare(self) -> tuple[Code, int]:
-        """Compile now rather than at the first launch. Raises UnsupportedPtx."""
+    def prepare(self, counts: bool = False) -> tuple[Code, int]:
+        """Compile the code, or the code that counts, now rather than at the first launch. Raises UnsupportedPtx."""
         with self._lock:
-            self._ready = self._ready or compiled(self._program, self.name, self._target)
-            return self._ready
+            if counts not in self._ready:
+                self._ready[counts] = compiled(self._program, self.name, self._target, counts)
+            return self._ready[counts]
 
     def launch(
         self,
@@ -89,9 +90,12 @@ class LoadedKernel:
         return _NOT_COUNTED
 
     def _described(self, shape: Shape) -> Launch:
-        code, address = self._ready or self.prepare()
+        mode = shape.mode
+        plain = None if mode.counted and not mode.sample else self.prepare()
+        variants = Variants(plain, self.prepare(counts=True) if mode.counted else None)
+        code, _ = variants.counting or self.prepare()
         symbols = [self._variables.places[name][0] for name in code.symbols]
-        return Launch(code, address, symbols, self._placed_shared_bytes, shape)
+        return Launch(variants, symbols, self._placed_shared_bytes, shape)
 
     def _run(self, launch: Launch, parameters: bytes, workers: int) -> None:
         if not launch.run(parameters, workers):

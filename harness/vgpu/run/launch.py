@@ -5,13 +5,15 @@ In: code, a shape, a mode. Out: a `Launch` that can run, again and again where n
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from harness.vgpu.counters.record import Counters
-from harness.vgpu.jit.frame import SPACES, Site
+from harness.vgpu.counters.collect import Counted, Footprint, NodeCounts, SiteCounts
+from harness.vgpu.counters.collect import counters as collected
+from harness.vgpu.counters.record import Counters, LongestWarp
+from harness.vgpu.jit.facts import Facts
+from harness.vgpu.jit.frame import SPACES, Access, Site
 from harness.vgpu.layout import ffi
 from harness.vgpu.run.allocations import Allocation, table
 from harness.vgpu.run.code import Code
@@ -32,22 +34,31 @@ class Shape(NamedTuple):
     mode: Mode
 
 
+class Variants(NamedTuple):
+    """The code of a kernel with its address, and the code that counts; one of them may not be needed."""
+
+    plain: tuple[Code, int] | None
+    counting: tuple[Code, int] | None
+
+
 class Launch:
     """One description; `c` is the structure. It keeps alive what the structure points at."""
 
-    __slots__ = ("_buffers", "_footprint", "_parameters", "_ranges", "c", "code", "counted", "last")
+    __slots__ = ("_buffers", "_footprint", "_parameters", "_ranges", "c", "code", "mode")
 
-    def __init__(self, code: Code, address: int, symbols: Sequence[int], static_shared: int, shape: Shape) -> None:
+    def __init__(self, variants: Variants, symbols: Sequence[int], static_shared: int, shape: Shape) -> None:
         """`symbols`: the addresses of the variables that the code names. `static_shared`: with the reserved bytes."""
         c, grid, block, mode = ffi.new("vgpu_launch *"), shape.grid, shape.block, shape.mode
-        self.c, self.code, self.counted, self.last = c, code, mode.counted, mode.last
+        codes = [variant[0] for variant in variants if variant]
+        assert len({(code.symbols, code.sites) for code in codes}) == 1  # both are lowered in the same order
+        self.c, self.code, self.mode = c, codes[-1], mode
+        code = self.code
         self._parameters = ffi.new("uint8_t[]", PARAMETER_BUFFER)
         places, named = _sites(code.sites), ffi.new("uint64_t[]", symbols or [0])
-        executed = ffi.new("uint64_t[]", len(code.mix))
-        self._buffers: list[Any] = [places, named, executed]
+        self._buffers: list[Any] = [places, named]
         self._footprint: list[Any] = []
         self._ranges: Any = None
-        c.warp = ffi.cast("int32_t (*)(vgpu_warp *)", address)
+        c.warp, c.counting_warp = (_function(variant[1]) if variant else ffi.NULL for variant in variants)
         c.grid, c.block = grid, block
         c.blocks = grid[0] * grid[1] * grid[2]
         c.warps = -(-(block[0] * block[1] * block[2]) // 32)
@@ -56,9 +67,10 @@ class Launch:
         c.dynamic_shared_bytes = shape.dynamic_shared
         c.local_bytes = code.local_bytes
         c.spins, c.resident = code.spins, 1
-        c.frame_bytes = -(-code.frame_bytes // 64) * 64
+        c.frame_bytes = max(-(-each.frame_bytes // 64) * 64 for each in codes)
         c.sites, c.site = len(code.sites), places
-        c.counted_blocks, c.executed = len(code.mix), executed
+        if mode.counted:
+            self._make_counts(code)
         c.parameters, c.symbols = self._parameters, named
         c.helpers = lib().vgpu_helper_table()
 
@@ -66,16 +78,16 @@ class Launch:
         """Run the grid to its end with the memory that is allocated now; whether it got there."""
         ffi.memmove(self._parameters, parameters, len(parameters))
         self._attach(table.snapshot())
-        self.c.next_block = max(0, self.c.blocks - self.last) if self.last else 0
+        self.c.next_block = max(0, self.c.blocks - self.mode.last) if self.mode.last else 0
         lib().vgpu_run(self.c, workers)
         return not self.c.failed
 
     def _attach(self, allocations: tuple[Allocation, ...]) -> None:
         self._ranges = _ranges(allocations)
         self.c.allocations, self.c.allocation_count = self._ranges, len(allocations)
-        if self.counted:
-            self._footprint = [ffi.new("uint8_t[]", (a.end - 1) // 32 - a.address // 32 + 1) for a in allocations]
-            pointers = ffi.new("uint8_t *[]", self._footprint or 1)
+        if self.mode.counted:
+            self._footprint = [ffi.new("uint32_t[]", (a.end - 1) // 128 - a.address // 128 + 1) for a in allocations]
+            pointers = ffi.new("uint32_t *[]", self._footprint or 1)
             self.c.footprint = pointers
             self._buffers.append(pointers)
 
@@ -92,35 +104,70 @@ class Launch:
         finally:
             table.remove(self.c.workspace)
 
+    def _make_counts(self, code: Code) -> None:
+        """Room for what is counted."""
+        c, sample = self.c, self.mode.sample
+        c.sample = min(sample, c.blocks) if sample else c.blocks
+        c.nodes, node = len(code.facts), _nodes(code.facts)
+        nodes = ffi.new("vgpu_node_count[]", max(1, len(code.facts)))
+        sites = ffi.new("vgpu_site_count[]", max(1, len(code.sites)))
+        c.node, c.node_counts, c.site_counts = node, nodes, sites
+        self._buffers += [node, nodes, sites]
+
     def counters(self) -> Counters:
         """What a counted launch has counted."""
-        c = self.c
-        instructions: Counter[str] = Counter()
-        for times, mix in zip(c.executed[0 : len(self.code.mix)], self.code.mix, strict=True):
-            for kind, count in mix.items():
-                instructions[kind] += times * count
-        states: Counter[int] = Counter()
-        for sectors in self._footprint:
-            content = bytes(ffi.buffer(sectors))
-            for state in (1, 2, 3):
-                states[state] += content.count(state)
-        return Counters(
+        c, longest = self.c, self.c.longest
+        counted = Counted(
             blocks=c.blocks,
             warps=c.blocks * c.warps,
-            instructions=dict(sorted(instructions.items())),
-            load_requests=c.traffic.load_requests,
-            store_requests=c.traffic.store_requests,
-            sectors_read=c.traffic.sectors_read,
-            sectors_written=c.traffic.sectors_written,
-            dram_read_bytes=32 * (states[1] + states[3]),
-            dram_write_bytes=32 * (states[2] + states[3]),
+            sampled=c.sample,
+            facts=self.code.facts,
+            nodes=[NodeCounts(n.times, n.lanes, n.parted) for n in c.node_counts[0 : len(self.code.facts)]],
+            sites=self.code.sites,
+            site_counts=[
+                SiteCounts(*(getattr(s, name) for name in SiteCounts.__slots__))
+                for s in c.site_counts[0 : len(self.code.sites)]
+            ],
+            footprint=_states(self._footprint),
+            longest=LongestWarp(*(getattr(longest, name) for name in LongestWarp.__slots__)),
         )
+        return collected(counted, self.mode.by_line)
+
+
+def _function(address: int) -> Any:
+    return ffi.cast("int32_t (*)(vgpu_warp *)", address)
+
+
+def _states(footprint: list[Any]) -> Footprint:
+    """What the bits of layout.h's footprint say, added up."""
+    states = [0] * 16
+    for sectors in footprint:
+        content = bytes(ffi.buffer(sectors))
+        for state in range(1, 16):
+            states[state] += content.count(state)
+
+    def with_bits(bits: int, without: int = 0) -> int:
+        return sum(n for state, n in enumerate(states) if state & bits == bits and not state & without)
+
+    return Footprint(with_bits(1, 4), with_bits(5), with_bits(2, 8), with_bits(10))
+
+
+_ACCESS: dict[Access, int] = {"load": 1, "store": 2, "atomic": 3, "reduction": 3, "internal": 0}
+
+
+def _nodes(facts: tuple[Facts, ...]) -> Any:
+    found = ffi.new("vgpu_node[]", max(1, len(facts)))
+    for index, each in enumerate(facts):
+        found[index].instructions = sum(each.instructions.values())
+        found[index].barriers, found[index].load_rounds = each.barriers, each.load_rounds
+    return found
 
 
 def _sites(sites: tuple[Site, ...]) -> Any:
     found = ffi.new("vgpu_site[]", max(1, len(sites)))
     for index, site in enumerate(sites):
         found[index].space, found[index].line = SPACES[site.space], site.line
+        found[index].access, found[index].around_l1 = _ACCESS[site.access], site.around_l1
     return found
 
 

@@ -51,7 +51,7 @@ int32_t vgpu_matrix(vgpu_warp *warp, uint64_t address, uint64_t stride, const ui
   uint32_t units = shape & 255, bytes = shape >> 8 & 255, width = shape >> 16 & 255, write = shape >> 24;
   uint64_t extent = table[0] * stride + table[1];
   vgpu_range range = warp->range[site];
-  int direct = address >= range.start && extent <= range.end - range.start && address <= range.end - extent &&
+  int direct = !warp->counted && address >= range.start && extent <= range.end - range.start && address <= range.end - extent &&
                address % bytes == 0 && stride % bytes == 0;
   for (uint32_t unit = 0; unit < units; unit++) {
     const uint8_t *places = table + 2 + 2 * LANES * unit;

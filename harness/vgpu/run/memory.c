@@ -1,5 +1,5 @@
 /* Memory accesses of a warp that the compiled code's fast path does not take: scattered or masked addresses, the
-   first touch of an allocation, and every access of a counted launch.
+   first touch of an allocation, and every access of a counted block.
 
    In: host addresses of 32 lanes in `warp->addresses`. Data pass through `warp->scratch`, one lane after another. */
 
@@ -10,45 +10,12 @@
 #include "fault.h"
 #include "runtime.h"
 #include "helpers.h"
+#include "counting.h"
+#include "windows.h"
 
-enum { LANES = 32, SECTOR = 32, GENERIC = 0, GLOBAL = 1, SHARED = 2, LOCAL = 3, CONST = 4, PARAM = 5 };
-enum { READ = 1, WRITTEN = 2 };
+enum { LANES = 32, GENERIC = 0, GLOBAL = 1, SHARED = 2, LOCAL = 3, CONST = 4, PARAM = 5 };
 
 /* --- which allocation an address lies in ------------------------------------------------------------------ */
-
-static int inside(vgpu_range range, uint64_t address, uint64_t bytes) {
-  return address >= range.start && bytes <= range.end - range.start && address <= range.end - bytes;
-}
-
-/* Index of the allocation that holds all the bytes, or -1. The last one found is tried first. */
-static int64_t allocation_of(const vgpu_launch *launch, uint64_t address, uint64_t bytes) {
-  static __thread uint64_t latest;
-  if (latest < launch->allocation_count && inside(launch->allocations[latest], address, bytes)) return (int64_t)latest;
-  uint64_t low = 0, high = launch->allocation_count;
-  while (low < high) { /* the last allocation that starts at or before the address */
-    uint64_t middle = (low + high) / 2;
-    if (launch->allocations[middle].start <= address) low = middle + 1;
-    else high = middle;
-  }
-  if (low == 0 || !inside(launch->allocations[low - 1], address, bytes)) return -1;
-  latest = low - 1;
-  return (int64_t)latest;
-}
-
-static vgpu_range shared_window(const vgpu_warp *warp) {
-  uint64_t start = (uint64_t)(uintptr_t)warp->shared;
-  return (vgpu_range){start, start + warp->launch->shared_bytes};
-}
-
-static vgpu_range local_window(const vgpu_warp *warp) {
-  uint64_t start = (uint64_t)(uintptr_t)warp->local;
-  return (vgpu_range){start, start + (uint64_t)LANES * warp->launch->local_bytes};
-}
-
-static vgpu_range parameter_window(const vgpu_warp *warp) {
-  uint64_t start = (uint64_t)(uintptr_t)warp->launch->parameters;
-  return (vgpu_range){start, start + 32768};
-}
 
 /* The range around a legal access, or an empty one. */
 static vgpu_range legal_range(const vgpu_warp *warp, uint32_t space, uint64_t address, uint32_t bytes) {
@@ -96,19 +63,9 @@ static int check(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, 
     if (range.end == 0) return fault(warp, lane, bytes, site, write, FAULT_BOUNDS);
   }
   /* shared and local windows move from worker to worker, never within one: safe to keep as well */
-  int counts = warp->launch->counted && space != SHARED;
   if (space == SHARED && warp->launch->resident > 1) return 0; /* each block has its own window */
-  if (one_range && range.end && !counts && space != GENERIC && space != LOCAL) warp->range[site] = range;
+  if (one_range && range.end && !warp->counted && space != GENERIC && space != LOCAL) warp->range[site] = range;
   return 0;
-}
-
-/* --- traffic ---------------------------------------------------------------------------------------------- */
-
-static void touch(const vgpu_launch *launch, uint64_t address, uint32_t bytes, uint8_t what) {
-  int64_t index = allocation_of(launch, address, bytes);
-  if (index < 0 || !launch->footprint || !launch->footprint[index]) return;
-  uint8_t *state = &launch->footprint[index][address / SECTOR - launch->allocations[index].start / SECTOR];
-  if (!(__atomic_load_n(state, __ATOMIC_RELAXED) & what)) __atomic_fetch_or(state, what, __ATOMIC_RELAXED);
 }
 
 static int is_global(const vgpu_warp *warp, uint32_t space, uint64_t address) {
@@ -117,59 +74,15 @@ static int is_global(const vgpu_warp *warp, uint32_t space, uint64_t address) {
          !inside(parameter_window(warp), address, 1);
 }
 
-static int contiguous(const vgpu_warp *warp, uint32_t mask, uint32_t bytes) {
-  uint64_t different = ~mask;
-  for (uint32_t lane = 0; lane < LANES; lane++)
-    different |= warp->addresses[lane] - warp->addresses[0] - (uint64_t)lane * bytes;
-  return different == 0;
-}
-
-/* The common request: one piece of global memory, all lanes. Returns its sectors, or 0 where it is not that. */
-static uint32_t count_piece(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t space, uint8_t what) {
-  uint64_t start = warp->addresses[0];
-  if (space != GLOBAL || !contiguous(warp, mask, bytes)) return 0;
-  int64_t index = allocation_of(warp->launch, start, (uint64_t)LANES * bytes);
-  if (index < 0 || !warp->launch->footprint || !warp->launch->footprint[index]) return 0;
-  uint64_t first = start / SECTOR, last = (start + (uint64_t)LANES * bytes - 1) / SECTOR;
-  uint8_t *state = warp->launch->footprint[index] - warp->launch->allocations[index].start / SECTOR;
-  for (uint64_t sector = first; sector <= last; sector++)
-    if (!(__atomic_load_n(&state[sector], __ATOMIC_RELAXED) & what))
-      __atomic_fetch_or(&state[sector], what, __ATOMIC_RELAXED);
-  return (uint32_t)(last - first + 1);
-}
-
-/* Any request: distinct sectors of global memory, lane by lane. An access never straddles two: it is aligned. */
-static uint32_t count_lanes(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t space, uint8_t what) {
-  uint64_t sectors[LANES], highest = 0;
-  uint32_t found = 0;
-  for (uint32_t lane = 0; lane < LANES; lane++) {
-    uint64_t address = warp->addresses[lane], sector = address / SECTOR;
-    if (!(mask >> lane & 1) || (found && sector == sectors[found - 1])) continue;
-    if (!is_global(warp, space, address)) continue;
-    uint32_t known = sector > highest ? 0 : found; /* ascending addresses need no search */
-    while (known > 0 && sectors[known - 1] != sector) known--;
-    if (known) continue;
-    if (sector > highest) highest = sector;
-    sectors[found++] = sector;
-    touch(warp->launch, address, bytes, what);
-  }
-  return found;
-}
-
-static void count(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint8_t what) {
-  uint32_t space = warp->launch->site[site].space;
-  uint32_t found = count_piece(warp, mask, bytes, space, what);
-  if (found == 0) found = count_lanes(warp, mask, bytes, space, what);
-  if (found == 0) return;
-  if (what & READ) warp->traffic->load_requests++, warp->traffic->sectors_read += found;
-  if (what & WRITTEN) warp->traffic->store_requests++, warp->traffic->sectors_written += found;
-}
-
 /* --- the helpers ------------------------------------------------------------------------------------------ */
 
-static int enter(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint8_t what) {
-  if (warp->launch->checked && check(warp, mask, bytes, site, (what & WRITTEN) != 0) != 0) return -1;
-  if (warp->launch->counted) count(warp, mask, bytes, site, what);
+int vgpu_check_access(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint32_t write) {
+  return warp->launch->checked ? check(warp, mask, bytes, site, write) : 0;
+}
+
+int vgpu_enter(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint32_t write) {
+  if (warp->launch->checked && check(warp, mask, bytes, site, write) != 0) return -1;
+  if (warp->counted) vgpu_count_request(warp, mask, bytes, site, 0);
   return 0;
 }
 
@@ -186,7 +99,7 @@ static inline void copy_lane(void *to, const void *from, uint32_t bytes) {
 }
 
 static int32_t load(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site) {
-  if (enter(warp, mask, bytes, site, READ) != 0) return -1;
+  if (vgpu_enter(warp, mask, bytes, site, 0) != 0) return -1;
   for (uint32_t left = mask; left; left &= left - 1) {
     uint32_t lane = (uint32_t)__builtin_ctz(left);
     copy_lane(warp->scratch + (size_t)lane * bytes, (const void *)(uintptr_t)warp->addresses[lane], bytes);
@@ -195,11 +108,27 @@ static int32_t load(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t sit
 }
 
 static int32_t store(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site) {
-  if (enter(warp, mask, bytes, site, WRITTEN) != 0) return -1;
+  if (vgpu_enter(warp, mask, bytes, site, 1) != 0) return -1;
   for (uint32_t left = mask; left; left &= left - 1) {
     uint32_t lane = (uint32_t)__builtin_ctz(left);
     copy_lane((void *)(uintptr_t)warp->addresses[lane], warp->scratch + (size_t)lane * bytes, bytes);
   }
+  return 0;
+}
+
+static int32_t counted_load(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint32_t whole) {
+  if (!whole) return load(warp, mask, bytes, site);
+  if (vgpu_check_access(warp, mask, bytes, site, 0) != 0) return -1;
+  vgpu_count_request(warp, mask, bytes, site, whole);
+  memcpy(warp->scratch, (const void *)(uintptr_t)warp->addresses[0], (size_t)LANES * bytes);
+  return 0;
+}
+
+static int32_t counted_store(vgpu_warp *warp, uint32_t mask, uint32_t bytes, uint32_t site, uint32_t whole) {
+  if (!whole) return store(warp, mask, bytes, site);
+  if (vgpu_check_access(warp, mask, bytes, site, 1) != 0) return -1;
+  vgpu_count_request(warp, mask, bytes, site, whole);
+  memcpy((void *)(uintptr_t)warp->addresses[0], warp->scratch, (size_t)LANES * bytes);
   return 0;
 }
 
@@ -292,8 +221,7 @@ static void add_u32(vgpu_warp *warp, uint32_t mask, uint32_t space) {
 
 static int32_t atomic(vgpu_warp *warp, uint32_t mask, uint32_t operation, uint32_t bytes, uint32_t site) {
   uint32_t op = operation & 255, type = operation >> 8;
-  if (enter(warp, mask, bytes, site, READ | WRITTEN) != 0) return -1;
-  warp->traffic->atomics++;
+  if (vgpu_enter(warp, mask, bytes, site, 1) != 0) return -1;
   if (op == ADD && type <= S32) {
     add_u32(warp, mask, warp->launch->site[site].space);
     return 0;
@@ -330,6 +258,6 @@ static int32_t copy(vgpu_warp *warp, uint32_t mask, uint32_t to, uint32_t from, 
 const vgpu_helpers *vgpu_helper_table(void) {
   static const vgpu_helpers helpers = {
       load, store, atomic, trap, copy, vgpu_runtime, vgpu_matrix, vgpu_copy_async, vgpu_mbarrier, vgpu_packed_atomic,
-      vgpu_directed};
+      vgpu_directed, counted_load, counted_store};
   return &helpers;
 }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """`checked`: every global access against its allocation. `counted`: instructions, sectors, DRAM bytes.
+    """`checked`: every global access against its allocation. `counted`: what a `Counters` holds; `by_line`: also for
+    each line of the source; `sample`, where it is not 0: in so many blocks only, spread evenly, and scaled up to all.
 
     `reverse` runs blocks and warps in descending order: legal, and it exposes a missing barrier.
     `workers` is the number of threads that run blocks; 0 means one per core. Results do not depend on it.
@@ -20,6 +21,8 @@ class Mode:
     reverse: bool = False
     workers: int = 0
     last: int = 0
+    by_line: bool = False
+    sample: int = 0
 
 
 FAST = Mode(checked=False, counted=False)

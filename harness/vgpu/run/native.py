@@ -10,8 +10,11 @@ from harness.vgpu.layout import HEADER, ffi
 from harness.vgpu.native import shared_library
 
 _HERE = Path(__file__).parent
-_SOURCES = ("scheduler.c", "memory.c", "runtime.c", "matrix.c", "asynchronous.c", "packed.c", "directed.c")
-_HEADERS = ("fault.h", "runtime.h", "helpers.h")
+_SOURCES = (
+    *("scheduler.c", "memory.c", "runtime.c", "matrix.c", "asynchronous.c", "packed.c", "directed.c"),
+    *("counting.c", "banks.c", "l1.c"),
+)
+_HEADERS = ("fault.h", "runtime.h", "helpers.h", "counting.h", "windows.h")
 
 
 @cache

@@ -85,10 +85,8 @@ static void update_128(uint32_t operation, void *place, const void *a, const voi
 }
 
 int32_t vgpu_packed_atomic(vgpu_warp *warp, uint32_t mask, uint32_t operation, uint32_t bytes, uint32_t site) {
-  const vgpu_helpers *helpers = warp->launch->helpers;
   uint32_t op = operation & 255, type = operation >> 8 & 255, count = operation >> 16 & 255;
-  if (mask && helpers->load(warp, mask, bytes, site) != 0) return -1;
-  warp->traffic->atomics++;
+  if (vgpu_enter(warp, mask, bytes, site, 1) != 0) return -1;
   for (uint32_t left = mask; left; left &= left - 1) {
     size_t first = (size_t)__builtin_ctz(left) * bytes, size = bytes / count;
     for (uint32_t i = 0; i < count; i++) {

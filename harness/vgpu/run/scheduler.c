@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../layout.h"
+#include "counting.h"
 #include "fault.h"
 
 enum { LANES = 32, FINISHED = 0, AT_BARRIER = 1, PAUSED = 2, FAULTED = -1, SHARED = 2, BARRIERS = 16 };
@@ -20,7 +21,9 @@ _Static_assert(sizeof(vgpu_warp) % 64 == 0, "warps stand side by side, each alig
 typedef struct {
   vgpu_warp *warps;
   uint8_t *shared, *local, *frames;
-  size_t warps_size, shared_size, local_size, frames_size;
+  vgpu_node_count *node_counts; /* of each warp; all 0 between its runs */
+  vgpu_l1 *l1;
+  size_t warps_size, shared_size, local_size, frames_size, node_counts_size;
   uint32_t arrivals[BARRIERS]; /* lanes that came to a barrier by bar.arrive */
   uint32_t remaining; /* warps that have not finished; 0: free for the next block */
 } resident;
@@ -29,8 +32,10 @@ typedef struct {
 typedef struct {
   resident *residents;
   vgpu_range *ranges;
-  uint64_t *executed;
-  size_t residents_size, ranges_size, executed_size;
+  vgpu_node_count *node_counts;
+  vgpu_site_count *site_counts;
+  vgpu_path longest;
+  size_t residents_size, ranges_size, node_counts_size, site_counts_size;
   uint32_t made;
 } worker_memory;
 
@@ -57,7 +62,7 @@ static void grow_residents(uint32_t count) {
 }
 
 /* What stays the same for all blocks that run in this place. */
-static void prepare_warps(vgpu_launch *launch, resident *block, vgpu_traffic *traffic) {
+static void prepare_warps(vgpu_launch *launch, resident *block) {
   uint32_t threads = launch->block[0] * launch->block[1] * launch->block[2];
   for (uint32_t w = 0; w < launch->warps; w++) {
     vgpu_warp *warp = &block->warps[w];
@@ -77,22 +82,37 @@ static void prepare_warps(vgpu_launch *launch, resident *block, vgpu_traffic *tr
     warp->local = block->local + (size_t)w * LANES * launch->local_bytes;
     warp->frame = block->frames + (size_t)w * launch->frame_bytes;
     warp->range = mine.ranges;
-    warp->executed = mine.executed;
-    warp->traffic = traffic;
+    warp->node_counts = block->node_counts + (size_t)w * launch->nodes;
+    warp->site_counts = mine.site_counts;
+    warp->l1 = block->l1;
   }
 }
 
-static void prepare_memory(vgpu_launch *launch, vgpu_traffic *traffic) {
+/* Zeros for what is counted. */
+static void prepare_counts(const vgpu_launch *launch) {
+  size_t nodes = launch->nodes * sizeof(vgpu_node_count), sites = launch->sites * sizeof(vgpu_site_count);
+  grow(&mine.node_counts, &mine.node_counts_size, nodes);
+  grow(&mine.site_counts, &mine.site_counts_size, sites);
+  memset(mine.node_counts, 0, nodes);
+  memset(mine.site_counts, 0, sites);
+  mine.longest = (vgpu_path){0};
+  for (uint32_t place = 0; place < launch->resident; place++) {
+    resident *block = &mine.residents[place];
+    grow(&block->node_counts, &block->node_counts_size, launch->warps * nodes);
+    memset(block->node_counts, 0, launch->warps * nodes); /* a launch that failed leaves some */
+    if (!block->l1) block->l1 = vgpu_l1_make();
+  }
+}
+
+static void prepare_memory(vgpu_launch *launch) {
   size_t warps = launch->warps;
   grow(&mine.ranges, &mine.ranges_size, launch->sites * sizeof(vgpu_range));
-  grow(&mine.executed, &mine.executed_size, launch->counted_blocks * sizeof(uint64_t));
-  memset(mine.executed, 0, launch->counted_blocks * sizeof(uint64_t));
   for (uint32_t site = 0; site < launch->sites; site++) {
     vgpu_range everything = {0, UINT64_MAX}, nothing = {UINT64_MAX, 0};
-    int watched = launch->checked || (launch->counted && launch->site[site].space != SHARED);
-    mine.ranges[site] = watched ? nothing : everything;
+    mine.ranges[site] = launch->checked ? nothing : everything;
   }
   grow_residents(launch->resident);
+  if (launch->counted) prepare_counts(launch);
   for (uint32_t place = 0; place < launch->resident; place++) {
     resident *block = &mine.residents[place];
     grow(&block->warps, &block->warps_size, warps * sizeof(vgpu_warp));
@@ -100,8 +120,15 @@ static void prepare_memory(vgpu_launch *launch, vgpu_traffic *traffic) {
     grow(&block->local, &block->local_size, warps * LANES * launch->local_bytes);
     grow(&block->frames, &block->frames_size, warps * launch->frame_bytes);
     block->remaining = 0;
-    prepare_warps(launch, block, traffic);
+    prepare_warps(launch, block);
   }
+}
+
+/* Whether this is one of the blocks that are counted: `sample` of all, as evenly spread as can be. */
+static uint32_t is_counted(const vgpu_launch *launch, uint64_t block) {
+  if (!launch->counted) return 0;
+  unsigned __int128 before = (unsigned __int128)block * launch->sample / launch->blocks;
+  return before != (unsigned __int128)(block + 1) * launch->sample / launch->blocks;
 }
 
 static void begin_block(const vgpu_launch *launch, resident *place, uint64_t block) {
@@ -111,6 +138,8 @@ static void begin_block(const vgpu_launch *launch, resident *place, uint64_t blo
     /* two patterns in turn with the two orders: a maximum ignores the first, NaN, but not the second, 2.8e26 */
     memset(place->shared, launch->reverse ? OTHER_POISON : POISON, launch->shared_bytes);
   }
+  uint32_t counted = is_counted(launch, block);
+  if (counted) vgpu_l1_clear(place->l1);
   place->remaining = launch->warps;
   memset(place->arrivals, 0, sizeof place->arrivals);
   for (uint32_t w = 0; w < launch->warps; w++) {
@@ -124,6 +153,8 @@ static void begin_block(const vgpu_launch *launch, resident *place, uint64_t blo
     warp->paused_at = UINT32_MAX;
     warp->block = block;
     warp->clock_reads = 0;
+    warp->counted = counted;
+    warp->path = (vgpu_path){0};
   }
 }
 
@@ -222,12 +253,13 @@ static int run_round(vgpu_launch *launch, resident *block) {
   for (uint32_t turn = 0; turn < launch->warps; turn++) {
     vgpu_warp *warp = &block->warps[launch->reverse ? launch->warps - 1 - turn : turn];
     if (warp->done || warp->barrier >= 0) continue;
-    int32_t outcome = launch->warp(warp);
+    int32_t outcome = warp->counted ? launch->counting_warp(warp) : launch->warp(warp);
     if (outcome == FAULTED) {
       block->remaining = 0;
       return 0;
     }
     if (outcome == FINISHED) {
+      if (warp->counted) vgpu_count_warp(warp, mine.node_counts, &mine.longest);
       warp->done = 1;
       block->remaining--;
     }
@@ -280,16 +312,9 @@ static void run_blocks(vgpu_launch *launch) {
 }
 
 static void run_share(vgpu_launch *launch) {
-  vgpu_traffic traffic = {0};
-  prepare_memory(launch, &traffic);
+  prepare_memory(launch);
   run_blocks(launch);
-  for (uint32_t block = 0; block < launch->counted_blocks; block++)
-    __atomic_fetch_add(&launch->executed[block], mine.executed[block], __ATOMIC_RELAXED);
-  __atomic_fetch_add(&launch->traffic.load_requests, traffic.load_requests, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&launch->traffic.store_requests, traffic.store_requests, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&launch->traffic.sectors_read, traffic.sectors_read, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&launch->traffic.sectors_written, traffic.sectors_written, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&launch->traffic.atomics, traffic.atomics, __ATOMIC_RELAXED);
+  if (launch->counted) vgpu_count_worker(launch, mine.node_counts, mine.site_counts, &mine.longest);
 }
 
 /* --- worker threads: started once, woken for each launch ------------------------------------------------ */

@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from harness.vgpu.jit.rules.memory import ATOMIC_TYPES, OPERATIONS
+from harness.vgpu.jit.rules.atomics import OPERATIONS
+from harness.vgpu.jit.rules.atomics import TYPES as ATOMIC_TYPES
 from harness.vgpu.run.kernel import LoadedKernel
 from harness.vgpu.run.mode import Mode
 from tests.vgpu.jit import exact

@@ -8,6 +8,7 @@ from dataclasses import replace
 from harness.vgpu.jit.rules import (
     arrive,
     asynchronous,
+    atomics,
     bits,
     carry,
     compare,
@@ -52,6 +53,7 @@ _FORMS = frozenset(RULES)
 
 FAMILIES = (
     packed_atomics.find,
+    atomics.find,
     memory.find,
     convert.find,
     short_convert.find,
@@ -91,5 +93,5 @@ def settled(function: Function) -> Function:
 def fixes_order(instruction: Instruction, used: Container[str]) -> bool:
     """Whether blocks must run one after another for the result to be always the same. `used`: registers read later."""
     plain = hints.stripped(instruction)
-    atomic = memory.shows_order(plain, used) or packed_atomics.shows_order(plain, used)
+    atomic = atomics.shows_order(plain, used) or packed_atomics.shows_order(plain, used)
     return atomic or runtime.writes_output(plain)

@@ -81,7 +81,7 @@ def _copy(c: Context) -> None:
     c.e.store(LONG, target, warp_field(c, "operand_b"), 8)
     bits = active_bits(c)
     _hand_over(c, global_, _address(c, source, "global", LANES), LANES, bits)
-    from_site, to_site = (c.frame.site(space, c.instruction.line) for space in ("global", "shared"))
+    from_site, to_site = c.site("global", "load"), c.site("shared", "store")
     call_helper(c, "copy_async", f"i32 {bits}, i32 {size.value}, i32 {from_site}, i32 {to_site}")
 
 
@@ -95,7 +95,7 @@ def _operate(c: Context, operation: str, target: Operand, a: str, expected: str 
     c.e.store(LONG, expected or splat("i64", 0, LANES), warp_field(c, "operand_b"), 8)
     bits = active_bits(c)
     _hand_over(c, Shape(space, "b64", 1), _address(c, target, space, LANES), LANES, bits)
-    site = c.frame.site(space, c.instruction.line)
+    site = c.site(space, "atomic")
     call_helper(c, "mbarrier", f"i32 {bits}, i32 {OPERATIONS[operation]}, i32 {site}")
 
 

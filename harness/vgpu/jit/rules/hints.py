@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import splat
-from harness.vgpu.jit.rules import memory, packed_atomics
+from harness.vgpu.jit.rules import atomics, memory, packed_atomics
 from harness.vgpu.jit.rules.rule import Lower, Rule
 from harness.vgpu.ptx.program import Instruction
 
@@ -56,7 +56,7 @@ def stripped(instruction: Instruction) -> Instruction:
 
 def _without_hints(instruction: Instruction) -> Rule | None:
     plain = stripped(instruction)
-    rule = memory.find(plain) or packed_atomics.find(plain)
+    rule = memory.find(plain) or atomics.find(plain) or packed_atomics.find(plain)
     return replace(rule, lower=_instead(rule.lower)) if rule else None
 
 

@@ -11,6 +11,7 @@ from functools import cache
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES, llvm_type
+from harness.vgpu.jit.frame import Access
 from harness.vgpu.jit.rules import fragments
 from harness.vgpu.jit.rules.fragments import ELEMENT_BYTES, Fragment
 from harness.vgpu.jit.rules.memory import Shape, _address, _hand_over, _host, active_bits, call_helper, warp_field
@@ -55,11 +56,11 @@ def transpose(c: Context, register: str) -> str:
     return c.e.bitcast(llvm_type("i16", 2 * LANES), c.e.shuffle("i16", 2 * LANES, halves, None, TRANSPOSED), WORD)
 
 
-def _rows(c: Context, target: Operand, count: int) -> tuple[str, int]:
+def _rows(c: Context, target: Operand, count: int, access: Access) -> tuple[str, int]:
     """Hand the addresses of the rows over; the active lanes that have one, and the site."""
     shape = Shape(_space(c), "b128", 1)
     address = _address(c, target, shape.space, LANES)
-    site = c.frame.site(shape.space, c.instruction.line)
+    site = c.site(shape.space, access)
     _hand_over(c, shape, address, LANES, "0")
     return c.e.binary("and", "i32", 1, active_bits(c), str((1 << 8 * count) - 1)), site
 
@@ -67,7 +68,7 @@ def _rows(c: Context, target: Operand, count: int) -> tuple[str, int]:
 def _ldmatrix(c: Context) -> None:
     d, source = c.instruction.operands
     registers = elements(d)
-    mask, site = _rows(c, source, len(registers))
+    mask, site = _rows(c, source, len(registers), "load")
     call_helper(c, "load", f"i32 {mask}, i32 {ROW_BYTES}, i32 {site}")
     for number, register in enumerate(registers):
         value = c.e.load(WORD, c.e.field(warp_field(c, "scratch"), 128 * number), 16)
@@ -77,7 +78,7 @@ def _ldmatrix(c: Context) -> None:
 def _stmatrix(c: Context) -> None:
     target, source = c.instruction.operands
     registers = elements(source)
-    mask, site = _rows(c, target, len(registers))
+    mask, site = _rows(c, target, len(registers), "store")
     for number, register in enumerate(registers):
         value = c.get(register, "i32", lanes=LANES)
         value = transpose(c, value) if "trans" in c.instruction.modifiers else value
@@ -182,7 +183,7 @@ def _call(c: Context, target: Operand, stride: str, table: list[int], data: str,
     space = _space(c)
     memory = Shape(space, "b32", 1)
     address = _first_lane(c, _host(c, memory, _address(c, target, space, LANES), LANES), "i64")
-    site = c.frame.site(space, c.instruction.line)
+    site = c.site(space, "load" if c.instruction.modifiers[0] == "load" else "store")
     numbers = ", ".join(f"i8 {number}" for number in table)
     content = f"[{len(table)} x i8] [{numbers}]"
     name = f"@vgpu.places.{len(c.e.declarations)}"

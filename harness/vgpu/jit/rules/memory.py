@@ -1,17 +1,15 @@
-"""ld, st, atom and red (PTX ISA: Data Movement and Conversion Instructions; Parallel Synchronization: atom, red).
+"""ld and st, and what all memory instructions share (PTX ISA: Data Movement and Conversion Instructions: ld, st).
 
 The fast path is inline: all 32 lanes active, addresses contiguous and aligned, inside the range that the launch
-allows this instruction. Everything else, and every access of a counted launch, goes through a helper that gathers
-or scatters through the warp's scratch buffer; the code that takes vectors apart is then the same for both.
+allows this instruction. Everything else, and every access in code that counts, goes through a helper that gathers or
+scatters through the warp's scratch buffer; the code that takes vectors apart is then the same for both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 
 from harness.vgpu.jit.context import INTEGERS, Context
-from harness.vgpu.jit.effects import written
 from harness.vgpu.jit.emitter import LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.frame import SPACES
 from harness.vgpu.jit.rules.move import local_base, shared_base, symbol_address
@@ -20,7 +18,6 @@ from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import SIZES, Address, Instruction, Operand, Register, Sink, Symbol, Vector
 
 LOAD_STORE = "Data Movement and Conversion Instructions: ld, st"
-ATOMICS = "Parallel Synchronization and Communication Instructions: atom, red"
 
 # What does not change the result here: caches, eviction hints, scopes and memory orders (a warp's accesses are in
 # program order, and a block's warps change turns only at barriers)
@@ -30,8 +27,6 @@ HINTS = frozenset(
     "L2::64B L2::128B L2::256B noftz".split()
 )
 SPACE_OF = {**{name: name for name in SPACES}, "shared::cta": "shared", "param::entry": "param"}
-OPERATIONS = {name: code for code, name in enumerate("add min max and or xor exch cas inc dec".split())}
-ATOMIC_TYPES = {"u32": 0, "b32": 0, "s32": 1, "u64": 2, "b64": 2, "s64": 3, "f32": 4, "f64": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,6 @@ class Shape:
     space: str
     type: str
     count: int
-    operation: str = ""
 
     @property
     def element(self) -> str:
@@ -58,7 +52,7 @@ class Shape:
 
 def shape_of(instruction: Instruction) -> Shape | None:
     """The instruction's modifiers taken apart; None where one is not known."""
-    space, type_, count, operation = "generic", "", 1, ""
+    space, type_, count = "generic", "", 1
     for modifier in instruction.modifiers:
         if modifier in SPACE_OF:
             space = SPACE_OF[modifier]
@@ -66,11 +60,9 @@ def shape_of(instruction: Instruction) -> Shape | None:
             count = int(modifier[1])
         elif modifier in SIZES:
             type_ = modifier
-        elif modifier in OPERATIONS and instruction.opcode in ("atom", "red"):
-            operation = modifier
         elif modifier not in HINTS:
             return None
-    shape = Shape(space, type_, count, operation)
+    shape = Shape(space, type_, count)
     return shape if type_ and ((shape.bytes <= 16 and count < 8) or _is_wide(shape)) else None
 
 
@@ -80,15 +72,11 @@ def _is_wide(shape: Shape) -> bool:
 
 
 def find(instruction: Instruction) -> Rule | None:
-    """The rule of a memory instruction, or None where it is not one that the vgpu runs."""
-    lower = {"ld": _load, "ldu": _load, "st": _store, "atom": _atomic, "red": _atomic}.get(instruction.opcode)
+    """The rule of a load or store, or None where it is not one that the vgpu runs."""
+    lower = {"ld": _load, "ldu": _load, "st": _store}.get(instruction.opcode)
     shape = shape_of(instruction) if lower else None
     if lower is None or shape is None:
         return None
-    if lower is _atomic:
-        if shape.type not in ATOMIC_TYPES or not shape.operation or shape.count > 1:
-            return None
-        return Rule(lower, ATOMICS, "memory")
     kind = {"shared": "shared", "param": "other"}.get(shape.space, "memory")
     return Rule(lower, LOAD_STORE, kind)  # type: ignore[arg-type]
 
@@ -185,19 +173,24 @@ def _branch(c: Context, shape: Shape, site: int, address: str, lanes: int, bits:
         fast = _all(c, _in_range(c, site, path.host, shape.bytes), _aligned(c, path.host, shape.bytes),
                     c.e.let(f"icmp ne i32 {bits}, 0"))  # fmt: skip
     else:
-        scalar = "i32" if shape.space == "shared" else "i64"
-        first = c.e.let(f"extractelement {llvm_type(scalar, LANES)} {address}, i64 0")
-        distance = c.e.binary("sub", scalar, LANES, address, c.e.broadcast(scalar, first))
-        steps = constant_vector(scalar, [lane * shape.bytes for lane in range(LANES)])
-        equal = c.e.let(f"icmp eq {llvm_type(scalar, LANES)} {distance}, {steps}")
-        contiguous = c.e.let(f"icmp eq i32 {c.e.bitcast('<32 x i1>', equal, 'i32')}, -1")
-        full = c.e.let(f"icmp eq i32 {bits}, -1")
+        first, contiguous, full = _whole(c, shape, address, bits)
         path.host = _host(c, shape, first, 1)
         fast = _all(c, contiguous, full, _in_range(c, site, path.host, LANES * shape.bytes),
                     _aligned(c, path.host, shape.bytes))  # fmt: skip
     c.e.do(f"br i1 {fast}, label %{path.fast}, label %{path.slow}, !prof !1")
     c.e.label(path.slow)
     return path
+
+
+def _whole(c: Context, shape: Shape, address: str, bits: str) -> tuple[str, str, str]:
+    """The first lane's address, whether the lanes lie one behind the other, and whether all are active."""
+    scalar = "i32" if shape.space == "shared" else "i64"
+    first = c.e.let(f"extractelement {llvm_type(scalar, LANES)} {address}, i64 0")
+    distance = c.e.binary("sub", scalar, LANES, address, c.e.broadcast(scalar, first))
+    steps = constant_vector(scalar, [lane * shape.bytes for lane in range(LANES)])
+    equal = c.e.let(f"icmp eq {llvm_type(scalar, LANES)} {distance}, {steps}")
+    contiguous = c.e.let(f"icmp eq i32 {c.e.bitcast('<32 x i1>', equal, 'i32')}, -1")
+    return first, contiguous, c.e.let(f"icmp eq i32 {bits}, -1")
 
 
 def _host(c: Context, shape: Shape, address: str, lanes: int) -> str:
@@ -238,25 +231,45 @@ def _load(c: Context) -> None:
     lanes = c.lanes
     address = _address(c, source, shape.space, lanes)
     bits = active_bits(c)
-    site = c.frame.site(shape.space, c.instruction.line)
-    path = _branch(c, shape, site, address, lanes, bits)
+    site = c.site(shape.space, "load")
     type_ = llvm_type(shape.element, lanes * shape.count)
+    if c.counts:
+        _spread_results(c, d, shape, _load_by_helper(c, shape, site, address, lanes, bits), lanes)
+        return
+    path = _branch(c, shape, site, address, lanes, bits)
     arrivals = []
     if lanes == LANES and _gathers(c, shape):
         arrivals.append(_shared_gather(c, shape, address, bits, path))
-    mask, lane = _hand_over(c, shape, address, lanes, bits)
-    call_helper(c, "load", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
-    scratch = warp_field(c, "scratch")
-    if lanes == 1:
-        byte = c.e.binary("mul", "i32", 1, lane, str(shape.bytes))
-        scratch = c.e.let(f"getelementptr i8, ptr {scratch}, i32 {byte}")
-    arrivals.append(_arrive(c, c.e.load(type_, scratch, shape.bytes), path))
+    arrivals.append(_arrive(c, _load_by_helper(c, shape, site, address, lanes, bits), path))
     c.e.label(path.fast)
     direct = c.e.let(f"inttoptr i64 {path.host} to ptr")
     arrivals.append(_arrive(c, c.e.load(type_, direct, shape.bytes), path))
     c.e.label(path.join)
     data = c.e.let(f"phi {type_} " + ", ".join(f"[ {value}, %{label} ]" for value, label in arrivals))
     _spread_results(c, d, shape, data, lanes)
+
+
+def _call_access(c: Context, name: str, shape: Shape, site: int, address: str, lanes: int, mask: str) -> None:
+    arguments = f"i32 {mask}, i32 {shape.bytes}, i32 {site}"
+    if not c.counts:
+        call_helper(c, name, arguments)
+        return
+    whole = "0"
+    if lanes == LANES:
+        _, contiguous, full = _whole(c, shape, address, mask)
+        whole = c.e.cast("zext", "i1", 1, _all(c, contiguous, full), "i32")
+    call_helper(c, f"counted_{name}", f"{arguments}, i32 {whole}")
+
+
+def _load_by_helper(c: Context, shape: Shape, site: int, address: str, lanes: int, bits: str) -> str:
+    """The data of all lanes, gathered by the helper in scratch."""
+    mask, lane = _hand_over(c, shape, address, lanes, bits)
+    _call_access(c, "load", shape, site, address, lanes, mask)
+    scratch = warp_field(c, "scratch")
+    if lanes == 1:
+        byte = c.e.binary("mul", "i32", 1, lane, str(shape.bytes))
+        scratch = c.e.let(f"getelementptr i8, ptr {scratch}, i32 {byte}")
+    return c.e.load(llvm_type(shape.element, lanes * shape.count), scratch, shape.bytes)
 
 
 def _arrive(c: Context, value: str, path: _Path) -> tuple[str, str]:
@@ -353,20 +366,27 @@ def _store(c: Context) -> None:
     data = _gather_operands(c, source, shape)
     address = _address(c, target, shape.space, LANES)
     bits = active_bits(c)
-    site = c.frame.site(shape.space, c.instruction.line)
+    site = c.site(shape.space, "store")
+    if c.counts:
+        _store_by_helper(c, shape, site, data, address, bits)
+        return
     path = _branch(c, shape, site, address, LANES, bits)
     type_ = llvm_type(shape.element, LANES * shape.count)
     if _gathers(c, shape):
         _shared_scatter(c, shape, data, address, bits, path)
-    c.e.store(type_, data, warp_field(c, "scratch"), 16)
-    mask, _ = _hand_over(c, shape, address, LANES, bits)
-    call_helper(c, "store", f"i32 {mask}, i32 {shape.bytes}, i32 {site}")
+    _store_by_helper(c, shape, site, data, address, bits)
     c.e.do(f"br label %{path.join}")
     c.e.label(path.fast)
     direct = c.e.let(f"inttoptr i64 {path.host} to ptr")
     c.e.store(type_, data, direct, shape.bytes)
     c.e.do(f"br label %{path.join}")
     c.e.label(path.join)
+
+
+def _store_by_helper(c: Context, shape: Shape, site: int, data: str, address: str, bits: str) -> None:
+    c.e.store(llvm_type(shape.element, LANES * shape.count), data, warp_field(c, "scratch"), 16)
+    mask, _ = _hand_over(c, shape, address, LANES, bits)
+    _call_access(c, "store", shape, site, address, LANES, mask)
 
 
 def _shared_scatter(c: Context, shape: Shape, data: str, address: str, bits: str, path: _Path) -> None:
@@ -394,43 +414,3 @@ def _gather_operands(c: Context, source: Operand, shape: Shape) -> str:
         values = [c.e.shuffle(shape.element, width, values[i], values[i + half], order) for i in range(half)]
         width *= 2
     return values[0]
-
-
-# --- atom, red ----------------------------------------------------------------------------------------------------
-
-
-def _atomic(c: Context) -> None:
-    shape = shape_of(c.instruction)
-    assert shape is not None
-    operands = list(c.instruction.operands)
-    d = operands.pop(0) if c.instruction.opcode == "atom" else Sink()
-    target, a, *rest = operands
-    address = _address(c, target, shape.space, LANES)
-    if shape.operation == "cas":  # atom.cas d, [a], compare, value
-        c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), warp_field(c, "operand_b"), 8)
-        a = rest[0]
-    c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), warp_field(c, "operand_a"), 8)
-    bits = active_bits(c)
-    site = c.frame.site(shape.space, c.instruction.line)
-    mask, _ = _hand_over(c, shape, address, LANES, bits)
-    code = OPERATIONS[shape.operation] | ATOMIC_TYPES[shape.type] << 8
-    call_helper(c, "atomic", f"i32 {mask}, i32 {code}, i32 {shape.bytes}, i32 {site}")
-    if not isinstance(d, Sink):
-        old = c.e.load(llvm_type(shape.element, LANES), warp_field(c, "scratch"), 8)
-        c.put(d, old, shape.element, lanes=LANES)
-
-
-def shows_order(instruction: Instruction, used: Container[str]) -> bool:
-    """Whether the result of the launch shows in which order blocks reached this atomic. `used`: registers read later.
-
-    A sum of integers, a minimum, … is the same in any order, but not what a thread gets back, nor a sum of floats.
-    """
-    shape = shape_of(instruction) if instruction.opcode in ("atom", "red") else None
-    if shape is None or shape.space == "shared":
-        return False
-    floats = shape.operation == "add" and "f" in shape.type
-    return floats or shape.operation in ("exch", "cas") or returns_old(instruction, used)
-
-
-def returns_old(instruction: Instruction, used: Container[str]) -> bool:
-    return instruction.opcode == "atom" and any(name in used for name in written(instruction))

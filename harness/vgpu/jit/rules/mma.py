@@ -65,6 +65,11 @@ class Form:
     def in_quarters(self) -> bool:
         return self.a == "f16" and (self.shape.m, self.shape.n, self.shape.k) == (8, 8, 4)
 
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions."""
+        return 2 * self.shape.m * self.shape.n * self.shape.k * (4 if self.in_quarters else 1)
+
     def fragments(self) -> tuple[Fragment, Fragment, Fragment, Fragment]:
         s = self.shape
         if self.in_quarters:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES, llvm_type
+from harness.vgpu.jit.rules.atomics import ATOMICS, access_of, returns_old
 from harness.vgpu.jit.rules.memory import (
-    ATOMICS,
     HINTS,
     SPACE_OF,
     Shape,
@@ -20,7 +20,6 @@ from harness.vgpu.jit.rules.memory import (
     _spread_results,
     active_bits,
     call_helper,
-    returns_old,
     warp_field,
 )
 from harness.vgpu.jit.rules.rule import Rule
@@ -85,7 +84,7 @@ def _atomic(c: Context) -> None:
         a = rest[0]
     _put(c, a, shape, "operand_a")
     bits = active_bits(c)
-    site = c.frame.site(shape.space, c.instruction.line)
+    site = c.site(shape.space, access_of(c))
     _hand_over(c, shape, _address(c, target, shape.space, LANES), LANES, bits)
     type_code, packed = TYPES[shape.type]
     code = OPERATIONS[form.operation] | type_code << 8 | shape.count * packed << 16
