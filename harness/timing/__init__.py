@@ -49,3 +49,11 @@ def profiles(
         Variant(side, way, None, result) if isinstance(result, str) else Variant(side, way, result)
         for way, result in made.items()
     )
+
+
+def launches(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, device: Device) -> int:
+    """How many kernels `function(*inputs)` puts on the vgpu: counted without the counters that a profile needs."""
+    from harness.timing import modelled
+
+    assert device.vgpu is not None
+    return modelled.launches(function, inputs, name=name, vgpu=device.vgpu)

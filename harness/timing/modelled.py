@@ -25,7 +25,7 @@ from harness.timeline.summary import Ints, launched_by, summarise, total_dram_by
 from harness.timing.torch_launches import torch_launches
 from harness.vgpu.activity import ApiCall
 from harness.vgpu.graph import recorded
-from harness.vgpu.run.mode import Mode
+from harness.vgpu.run.mode import FAST, Mode
 
 if TYPE_CHECKING:
     from harness.vgpu import Vgpu
@@ -54,6 +54,11 @@ def profile(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, v
     return _profiled(lambda: function(*inputs), name, vgpu)[0]
 
 
+def launches(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, vgpu: Vgpu) -> int:
+    """How many kernels `function(*inputs)` puts on the device; code that counts need not be compiled for it."""
+    return _profiled(lambda: function(*inputs), name, vgpu, FAST)[0].launches
+
+
 def profiles(
     function: Callable[..., Any], inputs: Sequence[Any], *, name: str, vgpu: Vgpu, ways: Sequence[Way] = ()
 ) -> dict[Way, Profile | str]:
@@ -76,12 +81,14 @@ def _as_graph(calls: Sequence[ApiCall], first: int, name: str, vgpu: Vgpu) -> Pr
     return _profiled(lambda: clock.launch_graph(_REPLAYED_ON, graph, call="cudaGraphLaunch"), name, vgpu)[0]
 
 
-def _profiled(run: Callable[[], object], name: str, vgpu: Vgpu) -> tuple[Profile, Sequence[ApiCall], int]:
+def _profiled(
+    run: Callable[[], object], name: str, vgpu: Vgpu, mode: Mode = COUNTED
+) -> tuple[Profile, Sequence[ApiCall], int]:
     """The profile, the calls that it is of, and the place of their first operation in the clock's list."""
     clock = vgpu.clock
     clock.synchronize()
     before = mark(clock)
-    with observed(name, vgpu) as opened:
+    with observed(name, vgpu, mode) as opened:
         run()
     calls = clock.calls[before.calls :]
     correlations = [call.correlation for call in calls if call.correlation]
@@ -95,10 +102,10 @@ def _profiled(run: Callable[[], object], name: str, vgpu: Vgpu) -> tuple[Profile
 
 
 @contextmanager
-def observed(name: str, vgpu: Vgpu) -> Iterator[Range]:
+def observed(name: str, vgpu: Vgpu, mode: Mode = COUNTED) -> Iterator[Range]:
     """A region on the virtual clock in which kernels are counted and torch's operators are launches."""
     clock = vgpu.clock
-    with vgpu.using(COUNTED), region(name, lambda: clock.host_ns) as opened, torch.no_grad(), torch_launches(clock):
+    with vgpu.using(mode), region(name, lambda: clock.host_ns) as opened, torch.no_grad(), torch_launches(clock):
         yield opened
 
 

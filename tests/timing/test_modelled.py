@@ -1,15 +1,19 @@
 """Profiles on the virtual clock: what belongs to the range, and where its bytes come from."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
 from harness.errors import FuseproofError
 from harness.timing import profile
+from harness.timing.modelled import launches as modelled_launches
 from harness.timing.modelled import profile as modelled_profile
 from harness.timing.modelled import profiles as modelled_profiles
 from harness.vgpu import gpus, hosts
 from harness.vgpu.clock import Clock
 from harness.vgpu.counters.record import Counters
+from harness.vgpu.run.mode import FAST
 
 X = torch.zeros(1024, 768)
 
@@ -92,6 +96,13 @@ def test_the_device_decides_how_to_profile(vgpu):
 
     device = SimpleNamespace(kind="vgpu", vgpu=vgpu)
     assert profile(torch.add, [X, X], name="case", device=device).source == "modelled"
+
+
+def test_launches_alone_need_no_code_that_counts(vgpu):
+    modes = []
+    vgpu.using = lambda mode: nullcontext(modes.append(mode))
+    assert modelled_launches(lambda x: torch.softmax(x + x, -1) @ x.t(), [X], name="case", vgpu=vgpu) == 3
+    assert modes == [FAST]
 
 
 def as_graph(vgpu, function, *inputs):
