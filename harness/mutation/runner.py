@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import select
 import shutil
@@ -30,6 +31,7 @@ from harness.mutation.probe import Baseline, Probe, cheapest_first
 from harness.mutation.trial import try_mutant
 
 WALL_SECONDS = 3600  # for what waits and uses no CPU; long, since the machine may be busy
+MEMORY_SHARE = 0.5  # of the memory that is free before the first mutant, for all at work together
 
 
 @dataclass
@@ -43,6 +45,7 @@ class _Child:
     started: float
     said: bytes = b""
     case: str = ""
+    too_large: bool = False  # ended for the memory that it took
     outcome: Outcome | None = field(default=None)
 
 
@@ -61,11 +64,12 @@ def run_mutants(
     waiting = [mutant for mutant in mutants if mutant.id not in journal.known]
     working: list[_Child] = []
     scratch = Path(tempfile.mkdtemp(prefix="fuseproof-mutants-"))
+    most = int(_available_bytes() * MEMORY_SHARE / jobs)
     try:
         while waiting or working:
             while waiting and len(working) < jobs:
                 working.append(_fork(waiting.pop(0), base, order.now(), device, scratch))
-            _listen(working)
+            _listen(working, most)
             for child in [child for child in working if child.outcome]:
                 working.remove(child)
                 shutil.rmtree(child.folder, ignore_errors=True)
@@ -139,8 +143,8 @@ def _child(mutant: Mutant, base: Baseline, order: Sequence[Probe], device: Devic
         os._exit(status)
 
 
-def _listen(working: Sequence[_Child]) -> None:
-    """Wait until some child says something, ends, or has had its time."""
+def _listen(working: Sequence[_Child], most: int) -> None:
+    """Wait until some child says something, ends, has had its time, or holds more than `most` bytes."""
     ready, _, _ = select.select([child.pipe for child in working], [], [], 1.0)
     for child in working:
         if child.pipe in ready:
@@ -150,6 +154,24 @@ def _listen(working: Sequence[_Child]) -> None:
                 _ended(child)
         elif time.monotonic() - child.started > WALL_SECONDS:
             _end(child, signal.SIGXCPU)
+        elif _own_bytes(child.process) > most:
+            child.too_large = True
+            _end(child, signal.SIGKILL)
+
+
+def _available_bytes() -> int:
+    """What the machine can still give."""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 if found else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _own_bytes(process: int) -> int:
+    """Memory that this process holds and shares with no other; 0 where it has ended."""
+    try:
+        _, resident, shared, *_ = Path(f"/proc/{process}/statm").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _ended(child: _Child) -> None:
@@ -169,6 +191,8 @@ def _ended(child: _Child) -> None:
 def _without_a_word(child: _Child, status: int) -> Outcome:
     """Of a process that ended before it could say how the mutant fared."""
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if child.too_large:
+        return Outcome(child.mutant.id, "killed", child.case, "took more memory than the machine can spare", "memory")
     if number == signal.SIGXCPU:
         return Outcome(child.mutant.id, "timed out", child.case, "took many times the original's CPU time", "CPU time")
     if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT):
