@@ -94,7 +94,7 @@ __global__ void __launch_bounds__(Warps * warp_size, (Size > 64 ? 8 : 12) / Warp
     constexpr int steps = Size / 16;
     constexpr int words = Keys / warp_size;
     static_assert(queries <= 2 * Keys, "queries, and what comes out, take the place of keys and values");
-    __shared__ __align__(16) T tiles[2 * Keys * Size];
+    alignas(16) __shared__ T tiles[2 * Keys * Size];
     T* const key_tile = tiles;
     T* const value_tile = tiles + Keys * Size;
 

@@ -43,10 +43,10 @@ __global__ void __launch_bounds__(Warps * warp_size, (Size > 64 ? 8 : 12) / Warp
     constexpr int threads = Warps * warp_size;
     constexpr int queries = warp_queries * Warps;
     constexpr int own_columns = Size / 8;
-    __shared__ __align__(16) float query_tile[queries * Size];
-    __shared__ __align__(16) float key_tile[tile_keys * Size];
-    __shared__ __align__(16) float value_tile[tile_keys * Size];
-    __shared__ __align__(16) float weights[Warps][warp_queries * weight_stride];
+    alignas(16) __shared__ float query_tile[queries * Size];
+    alignas(16) __shared__ float key_tile[tile_keys * Size];
+    alignas(16) __shared__ float value_tile[tile_keys * Size];
+    alignas(16) __shared__ float weights[Warps][warp_queries * weight_stride];
 
     const Work work({offsets, length, heads, masked, batch_stride, query_stride}, queries);
     if (work.query >= work.length) {
