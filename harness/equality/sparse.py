@@ -18,7 +18,9 @@ import torch
 from harness.equality.poison import Pattern, PoisonedEmpties, poison
 from harness.errors import FuseproofError
 
-PERIOD = 8 << 20  # bytes; a tensor of 2^33 bytes takes 1024 of the 65530 mappings that Linux gives a process
+# bytes; a tensor of 2^33 bytes takes 1025 of the 65530 mappings that Linux gives a process. No power of 2: an index
+# that is off by 2^32 must find other numbers
+PERIOD = 2047 * mmap.PAGESIZE
 LARGE = 1 << 28  # elements: above, a tensor is mapped
 
 _libc = ctypes.CDLL(None, use_errno=True)

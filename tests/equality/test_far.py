@@ -93,3 +93,9 @@ def test_pages_of_its_own_keep_what_is_written_and_the_others_their_poison():
     assert unwritten(huge[-1, :-1]).all()
     assert unwritten(huge[7]).all()
     assert unwritten(small).all()
+
+
+def test_what_lies_2_to_the_32_further_is_something_else():
+    period = torch.randint(0, 1 << 15, (sparse.PERIOD // 2,), dtype=torch.int16)
+    huge = sparse.repeated(period, ((1 << 32) + 4096,))
+    assert not torch.equal(huge[-4096:], huge[:4096])
