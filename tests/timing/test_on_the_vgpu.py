@@ -47,6 +47,7 @@ def test_the_fused_layer_moves_fewer_bytes_and_ends_sooner(device, inputs):
 
 
 def test_a_second_profile_is_the_same_to_the_nanosecond(device, inputs):
+    fused.encoder_layer(*inputs)  # kernels are loaded once
     once, again = (profile(fused.encoder_layer, inputs, name="fused", device=device) for _ in range(2))
     assert once == again
 

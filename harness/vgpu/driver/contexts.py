@@ -204,11 +204,6 @@ def cuCtxGetStreamPriorityRange(leastPriority, greatestPriority):
     leastPriority[0] = greatestPriority[0] = 0
 
 
-@entry
-def cuCtxSynchronize():
-    driver.clock.synchronize()
-
-
 @entry(needs=Needs.START)
 def cuDevicePrimaryCtxRetain(pctx, dev):
     devices.check(dev)

@@ -1,41 +1,74 @@
 """Copies between host and device: linear, pitched (2D) and boxes (3D), each call with its Async twin.
 
 In: addresses, bounds-checked on the device's side. Out: moved bytes, and an operation on the clock. The bytes are
-moved during the call; when the copy would have happened is the clock's answer.
+moved during the call, or at each launch of the graph that it is captured into; when the copy would have happened is the
+clock's answer.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.vgpu.activity import Direction
-from harness.vgpu.driver import memory, streams
+from harness.vgpu.activity import Direction, Operation
+from harness.vgpu.driver import capture, memory, streams
+from harness.vgpu.driver.capture import NodeType
 from harness.vgpu.driver.entry import entry
 from harness.vgpu.driver.errors import DriverError, Result
 from harness.vgpu.driver.state import driver
+from harness.vgpu.driver.streams import Stream
 
 _HOST, _DEVICE, _ARRAY, _UNIFIED = 1, 2, 3, 4  # CUmemorytype
 
 
 def copy(destination: int, source: int, size: int, direction: Direction | None, call: str, stream: int = 0) -> None:
     """Move bytes; `direction` None is between two places of the host, which costs the call only."""
-    order = streams.number(stream)
+    order = streams.get(stream)
     if not size:
+        capture.entered(order, call)
         return
-    if direction in ("H2D", "D2D"):
-        memory.span(destination, size)
-    if direction in ("D2H", "D2D"):
-        memory.span(source, size)
-    ctypes.memmove(destination, source, size)
-    _on_clock(direction, size, call, order)
+
+    def check() -> None:
+        if direction in ("H2D", "D2D"):
+            memory.span(destination, size)
+        if direction in ("D2H", "D2D"):
+            memory.span(source, size)
+
+    def move() -> None:
+        check()  # again: a graph's launch may come when the memory is gone
+        ctypes.memmove(destination, source, size)
+
+    check()
+    _submit(order, call, move, direction, size, pinned=_pinned(direction, destination, source))
 
 
-def _on_clock(direction: Direction | None, size: int, call: str, order: int) -> None:
+def _submit(
+    stream: Stream, call: str, move: Callable[[], None], direction: Direction | None, size: int, *, pinned: bool
+) -> None:
+    """Move the bytes now, and give the copy its time; or capture it."""
     if direction is None:
+        capture.refuse_captured(stream, f"{call} between two places of the host")
+        move()
         driver.clock.call(call)
-    else:
-        driver.clock.copy(order, direction, size, call=call)
+        return
+
+    def now() -> None:
+        move()
+        driver.clock.copy(stream.number, direction, size, call=call, pinned=pinned)
+
+    def node() -> Operation:
+        move()
+        return driver.clock.transfer(direction, size, pinned=pinned)
+
+    capture.submit(stream, call, now, NodeType.MEMCPY, node)
+
+
+def _pinned(direction: Direction | None, destination: int, source: int) -> bool:
+    """Whether the host's side of a copy is page-locked."""
+    if direction == "H2D":
+        return memory.is_pinned(source)
+    return direction != "D2H" or memory.is_pinned(destination)
 
 
 def direction(destination: int, source: int) -> Direction | None:
@@ -116,17 +149,26 @@ def copy_box(parameters, call: str, stream: int = 0) -> None:
     """Copy what a CUDA_MEMCPY2D or CUDA_MEMCPY3D describes."""
     width, height, depth = parameters.WidthInBytes, parameters.Height, getattr(parameters, "Depth", 1)
     source, destination = _side(parameters, "src"), _side(parameters, "dst")
-    order = streams.number(stream)
+    order = streams.get(stream)
     if not (width and height and depth):
+        capture.entered(order, call)
         return
-    for side in (source, destination):
-        if side.device:
-            memory.span(side.start, side.row(height - 1, depth - 1) + width - side.start)
-    for z in range(depth):
-        for y in range(height):
-            ctypes.memmove(destination.row(y, z), source.row(y, z), width)
+
+    def check() -> None:
+        for side in (source, destination):
+            if side.device:
+                memory.span(side.start, side.row(height - 1, depth - 1) + width - side.start)
+
+    def move() -> None:
+        check()
+        for z in range(depth):
+            for y in range(height):
+                ctypes.memmove(destination.row(y, z), source.row(y, z), width)
+
+    check()
     way = direction(destination.start, source.start)
-    _on_clock(way, width * height * depth, call, order)
+    pinned = _pinned(way, destination.start, source.start)
+    _submit(order, call, move, way, width * height * depth, pinned=pinned)
 
 
 def _side(parameters, prefix: str) -> Side:

@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from enum import Enum
-from functools import partial
+from functools import partial, wraps
 
 from harness.errors import FuseproofError
 from harness.vgpu.driver import reports
@@ -63,14 +63,25 @@ class _Border:
 table: dict[str, Callable[..., int]] = {}
 border = _Border()
 require_context: list[Callable[[], object]] = []  # filled by contexts: raises where no context is current
+refuse_unsafe: list[Callable[[str], object]] = []  # filled by capture: raises where a capture prohibits the call
 
 
-def entry(function: Function | None = None, *, needs: Needs = Needs.CONTEXT, also: str = "", clean_up: bool = False):
-    """Export a function under its own name (and `also` under another); `clean_up` calls may be deferred."""
+def entry(
+    function: Function | None = None,
+    *,
+    needs: Needs = Needs.CONTEXT,
+    also: str = "",
+    clean_up: bool = False,
+    unsafe: bool = False,
+):
+    """Export a function under its own name (and `also` under another).
+
+    `clean_up` calls may be deferred; `unsafe` ones may wait for the device, which a stream capture prohibits.
+    """
     if function is None:
-        return partial(entry, needs=needs, also=also, clean_up=clean_up)
+        return partial(entry, needs=needs, also=also, clean_up=clean_up, unsafe=unsafe)
     name = function.__name__
-    call = partial(_call, name, function, needs, clean_up)
+    call = partial(_call, name, _unless_captured(name, function) if unsafe else function, needs, clean_up)
     table.update({exported: call for exported in (name, also) if exported})
     return function
 
@@ -111,6 +122,16 @@ def _guarded(name: str, function: Function, needs: Needs, arguments: tuple[objec
         return Result.UNKNOWN
     reports.succeeded()
     return result
+
+
+def _unless_captured(name: str, function: Function) -> Function:
+    @wraps(function)
+    def call(*arguments: object) -> Result | None:
+        for refuse in refuse_unsafe:
+            refuse(name)
+        return function(*arguments)
+
+    return call
 
 
 def unsupported(name: str) -> Callable[..., int]:

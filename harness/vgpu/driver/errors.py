@@ -159,6 +159,18 @@ _TEXTS = {
     Result.LAUNCH_FAILED: "unspecified launch failure",
     Result.COOPERATIVE_LAUNCH_TOO_LARGE: "too many blocks in cooperative launch",
     Result.NOT_PERMITTED: "operation not permitted",
+    Result.ILLEGAL_STATE: "the operation cannot be performed in the present state",
+    Result.STREAM_CAPTURE_UNSUPPORTED: "operation not permitted when stream is capturing",
+    Result.STREAM_CAPTURE_INVALIDATED: "operation failed due to a previous error during capture",
+    Result.STREAM_CAPTURE_MERGE: "operation would result in a merge of separate capture sequences",
+    Result.STREAM_CAPTURE_UNMATCHED: "capture was not ended in the same stream as it began",
+    Result.STREAM_CAPTURE_UNJOINED: "capturing stream has unjoined work",
+    Result.STREAM_CAPTURE_ISOLATION: "dependency created on uncaptured work in another stream",
+    Result.STREAM_CAPTURE_IMPLICIT: "operation would make the legacy stream depend on a capturing blocking stream",
+    Result.CAPTURED_EVENT: "operation not permitted on an event last recorded in a capturing stream",
+    Result.STREAM_CAPTURE_WRONG_THREAD: "attempt to terminate a thread-local capture sequence from another thread",
+    Result.GRAPH_EXEC_UPDATE_FAILURE: "the graph update was not performed because it included changes which violated "
+    "constraints specific to instantiated graph update",
     Result.NOT_SUPPORTED: "operation not supported",
     Result.UNKNOWN: "unknown error",
 }

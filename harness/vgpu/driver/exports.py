@@ -15,18 +15,21 @@ from harness.vgpu.library import prototypes
 from harness.vgpu.library.build import CLOSED, MODULE
 
 NOUNS = (
+    "capture",
     "contexts",
     "copies",
     "devices",
     "events",
     "fills",
     "functions",
+    "graphs",
     "launch",
     "legacy",
     "memory",
     "modules",
     "startup",
     "streams",
+    "waits",
 )
 
 # cuGetProcAddress takes a name without its version suffix; these are the newest signatures that each CUDA release has

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 
-from harness.vgpu.driver import memory, streams
+from harness.vgpu.activity import Operation
+from harness.vgpu.driver import capture, memory, streams
+from harness.vgpu.driver.capture import NodeType
 from harness.vgpu.driver.entry import entry
 from harness.vgpu.driver.errors import DriverError, Result
 from harness.vgpu.driver.state import driver
@@ -14,19 +16,28 @@ def fill(
     start: int, value: int, unit: int, width: int, call: str, stream: int = 0, pitch: int = 0, height: int = 1
 ) -> None:
     """Set `height` rows of `width` units of `unit` bytes, a row each `pitch` bytes."""
-    order = streams.number(stream)
+    order = streams.get(stream)
     if start % unit or (height > 1 and pitch % unit):
         raise DriverError(Result.INVALID_VALUE, f"{start:#x} (pitch {pitch}) is not aligned to {unit} bytes")
     size = width * unit
     if not size or not height:
+        capture.entered(order, call)
         return
     if height > 1 and pitch < size:
         raise DriverError(Result.INVALID_VALUE, f"rows of {size} bytes overlap at a pitch of {pitch}")
     memory.span(start, (height - 1) * pitch + size)
     pattern = value.to_bytes(unit, "little")
-    for row in range(height):
-        _fill_row(start + row * pitch, pattern, size)
-    driver.clock.memset(order, size * height, call=call)
+
+    def node() -> Operation:
+        memory.span(start, (height - 1) * pitch + size)
+        for row in range(height):
+            _fill_row(start + row * pitch, pattern, size)
+        return driver.clock.fill(size * height)
+
+    def now() -> None:
+        driver.clock.submit(order.number, node(), call)
+
+    capture.submit(order, call, now, NodeType.MEMSET, node)
 
 
 def _fill_row(start: int, pattern: bytes, size: int) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from weakref import WeakKeyDictionary
 
-from harness.vgpu.activity import Extent
-from harness.vgpu.driver import functions, streams
+from harness.vgpu.activity import Extent, Operation
+from harness.vgpu.driver import capture, functions, streams
+from harness.vgpu.driver.capture import NodeType
 from harness.vgpu.driver.entry import entry
 from harness.vgpu.driver.errors import DriverError, Result
 from harness.vgpu.driver.functions import Function
 from harness.vgpu.driver.state import driver
+from harness.vgpu.driver.streams import Stream
 from harness.vgpu.kernel_time import kernel_ns
 from harness.vgpu.occupancy import occupancy
 
@@ -27,21 +31,50 @@ def launch(
     grid: Extent,
     block: Extent,
     dynamic_shared: int,
-    stream: int,
+    stream: Stream,
     parameters: bytes,
     cooperative: bool = False,
 ) -> None:
-    """Run a kernel; refuse what the GPU would refuse."""
+    """Run a kernel, or capture it; refuse what the GPU would refuse."""
+    run = prepared(function, grid, block, dynamic_shared, parameters, cooperative)
+
+    def now() -> None:
+        driver.clock.submit(stream.number, run(), "cuLaunchKernel")
+
+    capture.submit(stream, "cuLaunchKernel", now, NodeType.KERNEL, run)
+
+
+def prepared(
+    function: Function,
+    grid: Extent,
+    block: Extent,
+    dynamic_shared: int,
+    parameters: bytes,
+    cooperative: bool = False,
+) -> Callable[[], Operation]:
+    """A launch that was checked: each call runs the kernel with these arguments and says what it was."""
     accepted = _accept(function, grid, block, dynamic_shared)
     if cooperative:
         _check_residence(function, grid, block, accepted)
+    return partial(_run, function, grid, block, dynamic_shared, parameters, cooperative, accepted)
+
+
+def _run(
+    function: Function,
+    grid: Extent,
+    block: Extent,
+    dynamic_shared: int,
+    parameters: bytes,
+    cooperative: bool,
+    accepted: _Accepted,
+) -> Operation:
     mode = driver.mode
     counters = function.kernel.launch(grid, block, dynamic_shared, parameters, mode, cooperative)
     duration = accepted.uncounted_ns
     if mode.counted:
         duration = kernel_ns(counters, grid, block, accepted.registers, accepted.shared_bytes, driver.gpu)
-    driver.clock.launch(
-        stream,
+    return Operation(
+        "kernel",
         function.kernel.name,
         duration,
         grid=grid,
@@ -116,6 +149,13 @@ def _check_residence(function: Function, grid: Extent, block: Extent, accepted: 
         raise DriverError(Result.COOPERATIVE_LAUNCH_TOO_LARGE, message)
 
 
+def parameters_of(function: Function, pointers, extra) -> bytes:
+    """The parameter buffer, from one pointer a parameter or from the list that `extra` points at."""
+    if pointers and extra:
+        raise DriverError(Result.INVALID_VALUE, "a launch takes kernelParams or extra, not both")
+    return _from_buffer(function, extra) if extra else _from_pointers(function, pointers)
+
+
 def _from_pointers(function: Function, pointers) -> bytes:
     """The parameter buffer from one pointer a parameter."""
     buffer = bytearray(function.kernel.parameter_bytes)
@@ -148,10 +188,8 @@ def _from_buffer(function: Function, extra) -> bytes:
 def cuLaunchKernel(
     f, gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream, kernelParams, extra
 ):
-    function, stream = functions.get(f), streams.number(hStream)
-    if kernelParams and extra:
-        raise DriverError(Result.INVALID_VALUE, "a launch takes kernelParams or extra, not both")
-    parameters = _from_buffer(function, extra) if extra else _from_pointers(function, kernelParams)
+    function, stream = functions.get(f), streams.get(hStream)
+    parameters = parameters_of(function, kernelParams, extra)
     grid, block = (gridDimX, gridDimY, gridDimZ), (blockDimX, blockDimY, blockDimZ)
     launch(function, grid, block, sharedMemBytes, stream, parameters)
 
@@ -160,7 +198,7 @@ def cuLaunchKernel(
 def cuLaunchCooperativeKernel(
     f, gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream, kernelParams
 ):
-    function, stream = functions.get(f), streams.number(hStream)
+    function, stream = functions.get(f), streams.get(hStream)
     parameters = _from_pointers(function, kernelParams)
     grid, block = (gridDimX, gridDimY, gridDimZ), (blockDimX, blockDimY, blockDimZ)
     launch(function, grid, block, sharedMemBytes, stream, parameters, cooperative=True)

@@ -50,7 +50,7 @@ def _launch(handle: int, width: int, height: int, stream: int) -> None:
         message = f"{function.kernel.name} takes {size} bytes of parameters, {len(prepared.parameters)} are set"
         raise DriverError(Result.INVALID_VALUE, message)
     parameters = bytes(prepared.parameters[:size])
-    launch.launch(function, (width, height, 1), prepared.block, prepared.shared, streams.number(stream), parameters)
+    launch.launch(function, (width, height, 1), prepared.block, prepared.shared, streams.get(stream), parameters)
 
 
 @entry

@@ -11,7 +11,7 @@ import ctypes
 import itertools
 from dataclasses import dataclass
 
-from harness.vgpu.driver import contexts
+from harness.vgpu.driver import capture, contexts, streams
 from harness.vgpu.driver.contexts import Context
 from harness.vgpu.driver.entry import Needs, border, entry
 from harness.vgpu.driver.errors import DriverError, Result
@@ -183,7 +183,7 @@ def _red_zones(block: Block) -> tuple[int, int]:
     return block.address - RED_ZONE, block.address + block.size
 
 
-@entry
+@entry(unsafe=True)
 def cuMemAlloc_v2(dptr, bytesize):
     driver.clock.call("cuMemAlloc_v2")
     dptr[0] = heap.allocate(bytesize).address
@@ -191,17 +191,18 @@ def cuMemAlloc_v2(dptr, bytesize):
 
 @entry
 def cuMemAllocAsync(dptr, bytesize, hStream):
+    capture.refuse_captured(streams.get(hStream), "cuMemAllocAsync")
     driver.clock.call("cuMemAllocAsync")
     dptr[0] = heap.allocate(bytesize).address
 
 
-@entry
+@entry(unsafe=True)
 def cuMemAllocManaged(dptr, bytesize, flags):
     driver.clock.call("cuMemAllocManaged")
     dptr[0] = heap.allocate(bytesize, MANAGED, flags).address
 
 
-@entry
+@entry(unsafe=True)
 def cuMemAllocPitch_v2(dptr, pPitch, WidthInBytes, Height, ElementSizeBytes):
     if ElementSizeBytes not in (4, 8, 16):
         raise DriverError(
@@ -212,7 +213,7 @@ def cuMemAllocPitch_v2(dptr, pPitch, WidthInBytes, Height, ElementSizeBytes):
     dptr[0], pPitch[0] = heap.allocate(pitch * Height).address, pitch
 
 
-@entry(clean_up=True)
+@entry(clean_up=True, unsafe=True)
 def cuMemFree_v2(dptr):
     driver.clock.call("cuMemFree_v2")
     if dptr:
@@ -221,6 +222,7 @@ def cuMemFree_v2(dptr):
 
 @entry(clean_up=True)
 def cuMemFreeAsync(dptr, hStream):
+    capture.refuse_captured(streams.get(hStream), "cuMemFreeAsync")
     driver.clock.call("cuMemFreeAsync")
     heap.free(dptr, (DEVICE,))
 
@@ -241,17 +243,17 @@ def cuMemGetAddressRange_v2(pbase, psize, dptr):
             pointer[0] = value
 
 
-@entry
+@entry(unsafe=True)
 def cuMemHostAlloc(pp, bytesize, Flags):
     pp[0] = heap.allocate(bytesize, HOST, Flags).address
 
 
-@entry
+@entry(unsafe=True)
 def cuMemAllocHost_v2(pp, bytesize):
     pp[0] = heap.allocate(bytesize, HOST).address
 
 
-@entry(clean_up=True)
+@entry(clean_up=True, unsafe=True)
 def cuMemFreeHost(p):
     heap.free(p, (HOST,))
 
@@ -270,14 +272,14 @@ def cuMemHostGetDevicePointer_v2(pdptr, p, Flags):
     pdptr[0] = p
 
 
-@entry
+@entry(unsafe=True)
 def cuMemHostRegister_v2(p, bytesize, Flags):
     if not p or not bytesize:
         raise DriverError(Result.INVALID_VALUE, f"cannot register {bytesize} bytes at {p:#x}")
     _list(p, bytesize, "cuMemHostRegister")
 
 
-@entry(clean_up=True)
+@entry(clean_up=True, unsafe=True)
 def cuMemHostUnregister(p):
     if p not in registered:
         raise DriverError(Result.HOST_MEMORY_NOT_REGISTERED, f"{p:#x} is not registered: {_what_is(p)}")
@@ -286,6 +288,7 @@ def cuMemHostUnregister(p):
 
 @entry
 def cuMemPrefetchAsync_v2(devPtr, count, location, flags, hStream):
+    capture.refuse_captured(streams.get(hStream), "cuMemPrefetchAsync_v2")
     span(devPtr, count)
 
 
@@ -321,6 +324,11 @@ def _is_host(address: int) -> bool:
     """Whether the memory is the host's: page-locked or registered."""
     found = table.find(address)
     return found is not None and (found.address in registered or _kind(address) == HOST)
+
+
+def is_pinned(address: int) -> bool:
+    """Whether the memory is the host's, and page-locked: the driver allocated or registered it."""
+    return table.find(address) is not None and _is_host(address)
 
 
 def is_device(address: int) -> bool:

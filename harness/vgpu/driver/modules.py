@@ -72,7 +72,7 @@ def _end(context: Context) -> None:
 contexts.at_end.append(_end)
 
 
-@entry
+@entry(unsafe=True)
 def cuModuleLoad(module, fname):
     path = Path(ctypes.string_at(fname).decode())
     try:
@@ -82,12 +82,12 @@ def cuModuleLoad(module, fname):
     module[0] = load_image(images.of(content, driver.gpu), str(path))
 
 
-@entry(also="cuModuleLoadFatBinary")
+@entry(also="cuModuleLoadFatBinary", unsafe=True)
 def cuModuleLoadData(module, image):
     module[0] = load_image(images.at(image, driver.gpu), "<image>")
 
 
-@entry
+@entry(unsafe=True)
 def cuModuleLoadDataEx(module, image, numOptions, options, optionValues):
     log = {options[index]: index for index in range(numOptions)}
     try:
@@ -117,7 +117,7 @@ def _write_logs(log: dict[int, int], values, error: str) -> bool:
     return _ERROR_LOG in log and _ERROR_LOG_SIZE in log
 
 
-@entry(clean_up=True)
+@entry(clean_up=True, unsafe=True)
 def cuModuleUnload(hmod):
     unload(hmod)
 

@@ -1,12 +1,15 @@
 """Streams: in-order queues. Their order is the clock's; this file gives them handles and numbers.
 
-Number 0 is the legacy default stream; handles 0 and CU_STREAM_LEGACY name it, CU_STREAM_PER_THREAD is taken for it.
+Handles 0 and CU_STREAM_LEGACY name the legacy default stream, number 0 on the clock; CU_STREAM_PER_THREAD names a
+blocking stream of the calling thread's own.
 """
 
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.vgpu.driver import contexts, handles
 from harness.vgpu.driver.contexts import Context
@@ -14,25 +17,52 @@ from harness.vgpu.driver.entry import entry
 from harness.vgpu.driver.errors import DriverError, Result
 from harness.vgpu.driver.state import driver
 
+if TYPE_CHECKING:
+    from harness.vgpu.driver.capture import Capture
+
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
-_DEFAULT = (0, 1, 2)  # null, CU_STREAM_LEGACY, CU_STREAM_PER_THREAD
+_LEGACY, _PER_THREAD = (0, 1), 2  # null and CU_STREAM_LEGACY; CU_STREAM_PER_THREAD
 
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """`number` names it on the clock."""
+    """`number` names it on the clock; the default streams belong to whichever context is current."""
 
     number: int
-    flags: int
-    context: Context
+    flags: int = 0
+    made_in: Context | None = None
+    capture: Capture | None = None  # that it takes part in
+
+    @property
+    def context(self) -> Context:
+        return self.made_in or contexts.current()
+
+    @property
+    def blocking(self) -> bool:
+        return not self.flags & NON_BLOCKING
+
+    @property
+    def name(self) -> str:
+        return f"stream {self.number}" if self.number else "the legacy default stream"
 
 
+LEGACY = Stream(0)
 _numbers = itertools.count(1)
 
 
-def number(handle: int) -> int:
-    """The clock's number of a stream."""
-    return 0 if handle in _DEFAULT else handles.table.get(handle, Stream).number
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        self.stream = Stream(next(_numbers))
+
+
+_thread = _Thread()
+
+
+def get(handle: int) -> Stream:
+    """The stream that a handle names."""
+    if handle in _LEGACY:
+        return LEGACY
+    return _thread.stream if handle == _PER_THREAD else handles.table.get(handle, Stream)
 
 
 def create(flags: int) -> int:
@@ -40,7 +70,7 @@ def create(flags: int) -> int:
     if flags & ~NON_BLOCKING:
         raise DriverError(Result.INVALID_VALUE, f"{flags:#x} are no stream flags")
     stream = Stream(next(_numbers), flags, contexts.current())
-    driver.clock.stream(stream.number, blocking=not flags & NON_BLOCKING)
+    driver.clock.stream(stream.number, blocking=stream.blocking)
     return handles.table.add(stream)
 
 
@@ -54,40 +84,17 @@ def cuStreamCreateWithPriority(phStream, flags, priority):
     phStream[0] = create(flags)
 
 
-@entry(clean_up=True)
-def cuStreamDestroy_v2(hStream):
-    handles.table.remove(hStream, Stream)
-
-
-@entry
-def cuStreamSynchronize(hStream):
-    driver.clock.synchronize(number(hStream))
-
-
-@entry
-def cuStreamQuery(hStream):
-    done = driver.clock.completes(number(hStream)) <= driver.clock.call("cuStreamQuery").end
-    return Result.SUCCESS if done else Result.NOT_READY
-
-
 @entry
 def cuStreamGetFlags(hStream, flags):
-    flags[0] = 0 if hStream in _DEFAULT else handles.table.get(hStream, Stream).flags
+    flags[0] = get(hStream).flags
 
 
 @entry
 def cuStreamGetPriority(hStream, priority):
-    number(hStream)
+    get(hStream)
     priority[0] = 0
 
 
 @entry
 def cuStreamGetCtx(hStream, pctx):
-    context = contexts.current() if hStream in _DEFAULT else handles.table.get(hStream, Stream).context
-    pctx[0] = context.handle
-
-
-@entry
-def cuStreamAttachMemAsync(hStream, dptr, length, flags):
-    """Managed memory is visible to every stream at any time."""
-    number(hStream)
+    pctx[0] = get(hStream).context.handle

@@ -13,6 +13,9 @@ typedef uintptr_t CUarray;
 typedef uintptr_t CUtexref;
 typedef uintptr_t CUsurfref;
 typedef uintptr_t CUlinkState;
+typedef uintptr_t CUgraph;
+typedef uintptr_t CUgraphNode;
+typedef uintptr_t CUgraphExec;
 
 typedef struct { char reserved[64]; } CUipcEventHandle;
 typedef struct { char reserved[64]; } CUipcMemHandle;
@@ -81,3 +84,20 @@ typedef struct {
     int Format;
     unsigned int NumChannels, Flags;
 } CUDA_ARRAY3D_DESCRIPTOR;
+
+typedef struct {
+    CUfunction func;
+    unsigned int gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes;
+    uintptr_t *kernelParams, *extra;
+    uintptr_t kern;
+    CUcontext ctx;
+} CUDA_KERNEL_NODE_PARAMS;
+
+typedef struct {
+    uint64_t flags;
+    CUstream hUploadStream;
+    CUgraphNode hErrNode_out;
+    int result_out;
+} CUDA_GRAPH_INSTANTIATE_PARAMS;
+
+typedef struct { int result; CUgraphNode errorNode, errorFromNode; } CUgraphExecUpdateResultInfo;

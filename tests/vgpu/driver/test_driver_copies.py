@@ -122,6 +122,28 @@ def test_a_fill_at_an_odd_address_is_refused(cuda):
         cuda.memset_d32(int(cuda.mem_alloc(64)) + 2, 0, 4)
 
 
+@pytest.mark.parametrize("pagelocked", [True, False])
+def test_an_asynchronous_copy_holds_the_host_where_its_memory_is_pageable(cuda, vgpu, pagelocked):
+    array = cuda.pagelocked_empty(1 << 20, np.uint8) if pagelocked else np.empty(1 << 20, np.uint8)
+    allocation = cuda.mem_alloc(array.nbytes)
+    for copy in (lambda: cuda.memcpy_htod_async(allocation, array), lambda: cuda.memcpy_dtoh_async(array, allocation)):
+        copy()
+        assert (vgpu.clock.host_ns < vgpu.clock.activities[-1].end) == pagelocked
+
+
+def test_registered_memory_is_page_locked(cuda, vgpu):
+    array, allocation = np.empty(1 << 20, np.uint8), cuda.mem_alloc(1 << 20)
+    vgpu.register(array.ctypes.data, array.nbytes, "an array")
+    cuda.memcpy_htod_async(allocation, array)
+    vgpu.unregister(array.ctypes.data)
+    assert vgpu.clock.host_ns < vgpu.clock.activities[-1].end
+
+
+def test_a_short_copy_from_pageable_memory_is_staged_at_once(cuda, vgpu):
+    cuda.to_device(np.zeros(16, np.float32))
+    assert vgpu.clock.host_ns < vgpu.clock.activities[-1].end
+
+
 @pytest.fixture(scope="module")
 def cuda_of_module():
     """PyCUDA with one context for all examples of a property."""

@@ -69,6 +69,17 @@ def test_streams_run_at_the_same_time(cuda, vgpu):
     assert first.stream != second.stream
 
 
+def test_the_default_stream_of_a_thread_is_not_the_legacy_one(cuda, vgpu):
+    from harness.vgpu.driver import entry
+
+    data = cuda.mem_alloc(1 << 20)
+    for stream in (2, 0, 2):  # CU_STREAM_PER_THREAD, null
+        assert entry.table["cuMemsetD8Async"](int(data), 0, 1 << 20, stream) == 0
+    own, legacy, again = vgpu.clock.activities[-3:]
+    assert own.stream == again.stream != legacy.stream == 0
+    assert own.end < legacy.start < legacy.end < again.start
+
+
 def test_a_destroyed_stream_is_an_invalid_handle(cuda):
     from harness.vgpu.driver import entry
 
