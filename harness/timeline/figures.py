@@ -111,13 +111,18 @@ def kernels(found: Figures, rows: Ints) -> pd.DataFrame:
     Columns: kernel, count, total_ns, mean_ns, largest_ns; delay_ns and largest_delay_ns, from entering the launch call
     to the start (mean and largest, over those whose call is known); times are NA where one of them is not valid.
     """
-    operations = found.timeline.operations
+    return kernel_table(found.timeline, found.launches, ~found.doubts.untimed, rows)
+
+
+def kernel_table(timeline: Timeline, launched_by: Launches, timed: npt.NDArray[np.bool_], rows: Ints) -> pd.DataFrame:
+    """The same; `timed` says of each operation of the timeline whether its times are valid."""
+    operations = timeline.operations
     rows = rows[(operations["kind"].to_numpy() == "kernel")[rows]]
     chosen = operations.iloc[rows]
-    known = found.launches.call[rows] != NOBODY
+    known = launched_by.call[rows] != NOBODY
     length = (chosen["end"] - chosen["start"]).to_numpy()
-    valid = ~found.doubts.untimed[rows]
-    delay = pd.Series(chosen["start"].to_numpy() - found.launches.entered[rows], dtype="Int64").mask(~known | ~valid)
+    valid = timed[rows]
+    delay = pd.Series(chosen["start"].to_numpy() - launched_by.entered[rows], dtype="Int64").mask(~known | ~valid)
     short = (
         chosen["name"].cat.rename_categories(_readable(chosen["name"].cat.categories)) if len(rows) else chosen["name"]
     )
@@ -144,7 +149,7 @@ def _readable(names: pd.Index) -> list[str]:
     return short if len(set(short)) == len(short) else list(names)
 
 
-def _counts(timeline: Timeline, found: Launches, rows: Ints, group: Ints, groups: int) -> dict[str, Ints]:
+def counts(timeline: Timeline, found: Launches, rows: Ints, group: Ints, groups: int) -> dict[str, Ints]:
     """COUNTS of each group of operations; a submission is a call, however many kernels it launched."""
     kinds = timeline.operations["kind"].to_numpy()[rows]
     of_kind = {kind: np.bincount(group[kinds == kind], minlength=groups) for kind in ("kernel", "memcpy", "memset")}
@@ -160,7 +165,7 @@ def _table(
     timeline: Timeline, found: Launches, seen: Doubts, idle: pd.DataFrame, rows: Ints, group: Ints, devices: Ints
 ) -> pd.DataFrame:
     """COUNTS, WINDOW and CAUSE_COLUMNS of each group of operations; group i is on device `devices[i]`."""
-    table: dict[str, Ints] = _counts(timeline, found, rows, group, len(devices))
+    table: dict[str, Ints] = counts(timeline, found, rows, group, len(devices))
     windows = _windows(timeline, seen, rows, group, len(devices))
     kinds = len(CAUSES)
     by_cause = np.zeros((len(devices), kinds), np.int64)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import FuseproofError
+from harness.timeline.owners import owners
 from harness.timeline.schema import FARTHEST, UNKNOWN, Finding, Source, Timeline, timeline
 from harness.timeline.trace_events import (
     CODE,
@@ -183,11 +184,8 @@ def _processes(operations: Mapping[int, _Ints], calls: Mapping[int, _Ints]) -> t
     processes = np.unique(calls[PROCESS])
     if len(processes) < 2:
         return np.full(len(operations[START]), processes[0] if len(processes) else UNKNOWN), 0
-    pairs = pd.DataFrame({"correlation": _correlations(calls), "process": calls[PROCESS]}).drop_duplicates()
-    owners = pairs.groupby("correlation")["process"].agg(["first", "size"])
-    found = owners.reindex(_correlations(operations), fill_value=UNKNOWN)
-    shared = (found["size"] > 1).to_numpy()
-    return np.where(shared, UNKNOWN, found["first"].to_numpy()), int(shared.sum())
+    process, shared = owners(_correlations(operations), _correlations(calls), calls[PROCESS])
+    return process, int(shared.sum())
 
 
 def _syncs(table: Mapping[int, _Ints], names: pd.Categorical, calls: Mapping[int, _Ints]) -> dict[str, Any]:

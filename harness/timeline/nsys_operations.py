@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import pandas as pd
 
 from harness.timeline.nsys_names import Names, Texts, copy_names, graph_names, processes, set_names
 from harness.timeline.nsys_rows import CUPTI, PLACE, TIMES, Columns, empty, joined
+from harness.timeline.owners import owners
 from harness.timeline.schema import OPERATIONS, UNKNOWN, Finding
 from harness.timeline.sqlite_columns import Integers, Tables
 
@@ -102,11 +102,8 @@ def with_processes(columns: Columns, calls: Columns) -> tuple[Columns, tuple[Fin
     unsaid = columns["process"] == UNKNOWN
     if not unsaid.any():
         return columns, ()
-    pairs = pd.DataFrame({name: calls[name] for name in ("correlation", "process")}).drop_duplicates()
-    owners = pairs[pairs["correlation"] > 0].groupby("correlation")["process"].agg(["first", "size"])
-    found = owners.reindex(columns["correlation"], fill_value=UNKNOWN)
-    unclear = unsaid & (found["size"] > 1).to_numpy()
-    process = np.where(unsaid, np.where(unclear, UNKNOWN, found["first"].to_numpy()), columns["process"])
-    count = int(unclear.sum())
+    found, several = owners(columns["correlation"], calls["correlation"], calls["process"])
+    process = np.where(unsaid, found, columns["process"])
+    count = int((unsaid & several).sum())
     sentence = f"{count:,} operations have a correlation id that calls of several processes have: nobody's"
     return columns | {"process": process}, (Finding("unclear process", count, sentence),) if count else ()

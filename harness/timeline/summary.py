@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from harness.results.record import KernelShare, Profile, Source
+from harness.timeline.figures import counts, kernel_table
 from harness.timeline.gaps import Intervals, gaps, hulls
-from harness.timeline.names import readable
+from harness.timeline.launches import Launches, launches
 from harness.timeline.schema import UNKNOWN, Timeline
 
 Ints = npt.NDArray[np.int64]
@@ -32,13 +32,11 @@ def summarise(
     host_ns: float,
     wall_ns: float,
     dram_bytes: int | None,
-    submissions: int | None = None,
 ) -> Profile:
-    """The profile of one range on one device. `submissions`: its launch calls, where they differ from its kernels'."""
-    operations = timeline.operations
-    kinds = operations["kind"].to_numpy()[rows]
+    """The profile of one range on one device, whose operations all have valid times."""
+    operations, calls = timeline.operations, launches(timeline)
     start, end = operations["start"].to_numpy()[rows], operations["end"].to_numpy()[rows]
-    kernels = rows[kinds == "kernel"]
+    number = {name: int(count[0]) for name, count in counts(timeline, calls, rows, np.zeros_like(rows), 1).items()}
     intervals = Intervals(np.zeros(len(rows), np.int64), start, end)
     window = hulls(intervals, 1)
     found = gaps(intervals, window).length
@@ -46,10 +44,10 @@ def summarise(
     return Profile(
         range=name,
         source=source,
-        launches=len(kernels),
-        submissions=len(set(operations["correlation"].to_numpy()[kernels])) if submissions is None else submissions,
-        copies=int((kinds == "memcpy").sum()),
-        memsets=int((kinds == "memset").sum()),
+        launches=number["launches"],
+        submissions=number["submissions"],
+        copies=number["copies"],
+        memsets=number["memsets"],
         host_us=host_ns / 1e3,
         wall_us=wall_ns / 1e3,
         busy_us=(int(window.end[0] - window.start[0]) - idle) / 1e3,
@@ -57,21 +55,15 @@ def summarise(
         gaps=len(found),
         largest_gap_us=int(found.max(initial=0)) / 1e3,
         dram_bytes=dram_bytes,
-        kernels=kernel_shares(timeline, kernels),
+        kernels=_shares(timeline, calls, rows),
     )
 
 
-def kernel_shares(timeline: Timeline, kernels: Ints) -> tuple[KernelShare, ...]:
-    """Launches and time of these kernels by their readable name, the longest first."""
-    operations = timeline.operations
-    name = operations["name"].to_numpy()[kernels]
-    length = (operations["end"].to_numpy() - operations["start"].to_numpy())[kernels]
-    by_name = pd.DataFrame({"name": [readable(each) for each in name], "length": length}).groupby("name")["length"]
-    shares = [
-        KernelShare(str(each), int(count), int(total) / 1e3)
-        for each, count, total in zip(by_name.size().index, by_name.size(), by_name.sum(), strict=True)
-    ]
-    return tuple(sorted(shares, key=lambda share: (-share.total_us, share.name)))
+def _shares(timeline: Timeline, calls: Launches, rows: Ints) -> tuple[KernelShare, ...]:
+    """Launches and time of the kernels by their readable name, the longest first."""
+    table = kernel_table(timeline, calls, np.ones(len(timeline.operations), bool), rows)
+    figures = zip(table["kernel"], table["count"], table["total_ns"], strict=True)
+    return tuple(KernelShare(str(name), int(count), int(total) / 1e3) for name, count, total in figures)
 
 
 def total_dram_bytes(timeline: Timeline, rows: Ints) -> int | None:

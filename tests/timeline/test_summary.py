@@ -3,14 +3,18 @@
 import numpy as np
 
 from harness.timeline.schema import Source, timeline
-from harness.timeline.summary import kernel_shares, launched_by, summarise, total_dram_bytes
+from harness.timeline.summary import launched_by, summarise, total_dram_bytes
 
 
 def of(*rows):
     """A timeline of operations: kind, name, start, end, correlation, bytes."""
     kind, name, start, end, correlation, nbytes = zip(*rows, strict=True) if rows else [()] * 6
     columns = {"kind": kind, "name": name, "start": start, "end": end, "correlation": correlation, "bytes": nbytes}
-    return timeline(Source("vgpu", "", "modelled", "virtual"), operations={k: list(v) for k, v in columns.items()})
+    return timeline(
+        Source("vgpu", "", "modelled", "virtual"),
+        operations={k: list(v) for k, v in columns.items()} | {"process": 1},
+        calls={"correlation": sorted(set(correlation)), "process": 1},
+    )
 
 
 def kernel(name, start, end, correlation, nbytes=0):
@@ -44,8 +48,7 @@ def test_a_range_that_launched_nothing_has_zeros():
 
 
 def test_shares_are_by_readable_name_the_longest_first():
-    made = of(kernel("a", 0, 1_000, 1), kernel("_Z4softIfEvPf", 0, 5_000, 2), kernel("a", 0, 2_000, 3))
-    shares = kernel_shares(made, np.arange(3))
+    shares = profile(kernel("a", 0, 1_000, 1), kernel("_Z4softIfEvPf", 0, 5_000, 2), kernel("a", 0, 2_000, 3)).kernels
     assert [(share.name, share.launches, share.total_us) for share in shares] == [("soft", 1, 5.0), ("a", 2, 3.0)]
 
 
