@@ -2,19 +2,23 @@
 
 In: the counters of a launch, its shape and resources, a GPU. Out: nanoseconds, and which resource set them.
 
-Every term is a lower bound that a real GPU obeys too; the model takes their maximum, so it is optimistic where
-two resources are busy at different moments of a block's life. Caches between launches are not modelled: each
-launch reads its data from DRAM once.
+Every throughput term is a lower bound that a real GPU obeys too; the model takes the largest, so it is optimistic where
+two resources are busy at different moments of a block's life. Caches between launches are not modelled: each launch
+reads its data from DRAM once.
 
 | term | quantity | over |
 | --- | --- | --- |
-| dram | DRAM bytes | achievable bandwidth, or what the requests in flight sustain (Little's law) |
-| l2 | 32-byte sectors | achievable L2 bandwidth |
-| sm-l2 | sectors of the busiest SM | bytes a clock between an SM and L2 |
-| issue | warp instructions of the busiest SM | its schedulers, fewer where warps are too few to hide the latency |
+| dram | DRAM bytes | achievable bandwidth |
+| l2 | bytes that leave or enter the L1s | achievable L2 bandwidth |
+| sm-l2 | the same of the busiest SM | bytes a clock between an SM and L2 |
+| wavefronts | shared-memory wavefronts of the busiest SM | one a clock |
+| issue | warp instructions of the busiest SM | its schedulers |
 | <class> | the same of one class | its lanes |
+| tensor-core | tensor flops of the busiest SM | its share of the peak |
+| latency | waves x the longest warp: instructions one after the other, shared memory, barriers, rounds of loads | 1 |
 
-The busiest SM runs ceil(blocks / SMs) blocks: that is the wave quantisation.
+The busiest SM runs ceil(blocks / SMs) blocks; waves are ceil(blocks / (SMs x blocks that fit on an SM)): that is the
+quantisation by tails and waves. docs/model.md has the formulas.
 """
 
 from __future__ import annotations
@@ -23,13 +27,13 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from harness.vgpu.activity import Extent
-from harness.vgpu.counters.record import Counters
+from harness.vgpu.counters.record import SECTOR_BYTES, Counters
 from harness.vgpu.errors import KernelFault
 from harness.vgpu.gpus import Gpu
 from harness.vgpu.occupancy import Occupancy, occupancy
 
-SECTOR_BYTES = 32
 OUT_OF_RESOURCES = 701  # CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES
+WARP = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +71,41 @@ def kernel_time(
             OUT_OF_RESOURCES,
         )
     blocks = max(prod(grid), 1)
-    terms = _memory(counters, blocks, fit, gpu) | _instructions(counters, blocks, fit, gpu)
+    busiest = ceil(blocks / gpu.sms) / blocks  # the share of the busiest SM
+    terms = _memory(counters, busiest, gpu) | _instructions(counters, busiest, gpu)
+    terms["latency"] = _latency(counters, blocks, fit, gpu)
     return KernelTime(gpu.kernel_ramp_ns, terms)
 
 
-def _memory(counters: Counters, blocks: int, fit: Occupancy, gpu: Gpu) -> dict[str, float]:
-    sectors = counters.sectors_read + counters.sectors_written
-    share_of_busiest = ceil(blocks / gpu.sms) / blocks
-    bandwidth = min(gpu.achievable_dram_bandwidth, _sustained_bandwidth(counters, blocks, fit, gpu))
+def _memory(counters: Counters, busiest: float, gpu: Gpu) -> dict[str, float]:
+    through_l2 = counters.l2_bytes or SECTOR_BYTES * counters.sectors
     return {
-        "dram": counters.dram_bytes / bandwidth * 1e9,
-        "l2": sectors * SECTOR_BYTES / gpu.achievable_l2_bandwidth * 1e9,
-        "sm-l2": sectors * SECTOR_BYTES * share_of_busiest / (gpu.sm_l2_bytes_per_clock * gpu.clock_hz) * 1e9,
+        "dram": counters.dram_bytes / gpu.achievable_dram_bandwidth * 1e9,
+        "l2": through_l2 / gpu.achievable_l2_bandwidth * 1e9,
+        "sm-l2": through_l2 * busiest / (gpu.sm_l2_bytes_per_clock * gpu.clock_hz) * 1e9,
     }
 
 
-def _sustained_bandwidth(counters: Counters, blocks: int, fit: Occupancy, gpu: Gpu) -> float:
-    """Bytes a second that the requests in flight of all resident warps keep up, each for one DRAM latency."""
-    requests = counters.load_requests + counters.store_requests
-    sectors = counters.sectors_read + counters.sectors_written
-    if not requests or not sectors:
-        return gpu.achievable_dram_bandwidth
-    warps = min(blocks, fit.blocks_per_sm * gpu.sms) * fit.warps_per_block
-    in_flight = warps * gpu.requests_in_flight * sectors / requests * SECTOR_BYTES
-    return in_flight / (gpu.dram_latency_ns * 1e-9)
-
-
-def _instructions(counters: Counters, blocks: int, fit: Occupancy, gpu: Gpu) -> dict[str, float]:
-    busiest = ceil(blocks / gpu.sms)
-    warps = min(busiest, fit.blocks_per_sm) * fit.warps_per_block  # resident on the busiest SM
-    # a warp issues one instruction in `dependent_issue_cycles`, a scheduler one a cycle
-    rate = min(gpu.schedulers_per_sm, warps / gpu.dependent_issue_cycles)
-    share = busiest / blocks
-    cycles = {"issue": counters.warp_instructions * share / rate}
+def _instructions(counters: Counters, busiest: float, gpu: Gpu) -> dict[str, float]:
+    cycles = {
+        "wavefronts": counters.wavefronts * busiest,
+        "issue": counters.warp_instructions * busiest / gpu.schedulers_per_sm,
+    }
     for kind, count in counters.instructions.items():
-        cycles[kind] = count * share * 32 / gpu.lanes.get(kind, gpu.lanes["other"])
-    return {term: value / gpu.clock_hz * 1e9 for term, value in cycles.items()}
+        cycles[kind] = count * busiest * WARP / gpu.lanes.get(kind, gpu.lanes["other"])
+    terms = {term: value / gpu.clock_hz * 1e9 for term, value in cycles.items()}
+    if counters.tensor_flops:
+        terms["tensor-core"] = sum(counters.tensor_flops.values()) * busiest * gpu.sms / gpu.tensor_peak * 1e9
+    return terms
+
+
+def _latency(counters: Counters, blocks: int, fit: Occupancy, gpu: Gpu) -> float:
+    """What one warp cannot hide by itself, wave after wave: a new block starts where an old one has ended."""
+    warps = counters.warps or blocks * fit.warps_per_block
+    longest = counters.longest
+    instructions = longest.instructions or counters.warp_instructions / warps
+    rounds = longest.load_rounds or ceil(counters.load_requests / warps / gpu.requests_in_flight)
+    waits = longest.shared_requests + longest.barriers
+    cycles = instructions * gpu.dependent_issue_cycles + waits * gpu.shared_latency_cycles
+    waves = ceil(blocks / (gpu.sms * fit.blocks_per_sm))
+    return waves * (cycles / gpu.clock_hz * 1e9 + rounds * gpu.dram_latency_ns)

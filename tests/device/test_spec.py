@@ -49,7 +49,7 @@ def test_other_texts_are_refused_with_what_there_is(text):
 
 
 def test_an_unknown_gpu_is_refused_with_those_that_have_data():
-    with pytest.raises(FuseproofError, match="no data for 'B9000': it can be A100, H100, T4, V100"):
+    with pytest.raises(FuseproofError, match="no data for 'B9000': it can be A100, H100, L4, RTX4090, T4, V100"):
         parse_spec("vgpu:B9000")
 
 

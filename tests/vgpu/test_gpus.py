@@ -14,8 +14,8 @@ def gpu(request):
     return gpus.load(request.param)
 
 
-def test_the_four_gpus_are_known():
-    assert set(gpus.names()) == {"T4", "V100", "A100", "H100"}
+def test_six_gpus_are_known():
+    assert set(gpus.names()) == {"T4", "V100", "A100", "H100", "L4", "RTX4090"}
 
 
 def test_names_ignore_case():
@@ -23,7 +23,7 @@ def test_names_ignore_case():
 
 
 def test_an_unknown_gpu_is_an_error_that_lists_the_known():
-    with pytest.raises(FuseproofError, match="unknown gpu 'K80'; known: A100, H100, T4, V100"):
+    with pytest.raises(FuseproofError, match="unknown gpu 'K80'; known: A100, H100, L4, RTX4090, T4, V100"):
         gpus.load("K80")
 
 
@@ -48,6 +48,16 @@ def test_l2_is_faster_than_dram(gpu):
 def test_shares_are_shares(gpu):
     shares = [gpu.dram_efficiency, gpu.l2_efficiency, gpu.link_efficiency, *gpu.gemm_efficiency.values()]
     assert all(0 < share <= 1 for share in shares)
+
+
+def test_tensor_lanes_are_those_of_the_tensor_peak(gpu):
+    flops = 2 * 16 * 8 * 16  # of a warp's m16n8k16
+    lanes_a_clock = gpu.tensor_peak / (gpu.sms * gpu.clock_hz) / flops * 32
+    assert lanes_a_clock == pytest.approx(gpu.lanes["tensor"], rel=0.03)
+
+
+def test_a_tuned_product_is_no_slower_than_one_that_cublas_chooses(gpu):
+    assert gpu.gemm_efficiency["tensor-tuned"] >= gpu.gemm_efficiency["tensor"]
 
 
 def test_every_assumption_says_on_what_grounds():

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from harness.timing.torch_launches.launch import Copy, Kernel, Launch, MatrixProduct, Memset
 from harness.timing.torch_launches.matrix_time import matrix_ns, tiling
 from harness.timing.torch_launches.rule import HostCost
 from harness.vgpu.clock import Clock
-from harness.vgpu.counters.record import Counters
+from harness.vgpu.counters.record import Counters, LongestWarp
+from harness.vgpu.gpus import Gpu
 from harness.vgpu.kernel_time import kernel_ns
+from harness.vgpu.occupancy import warps_of
 
 TORCH_STREAM = 0  # torch's current stream is the legacy default stream
 
@@ -17,9 +20,7 @@ TORCH_STREAM = 0  # torch's current stream is the legacy default stream
 def charge(clock: Clock, cost: HostCost, launches: Sequence[Launch]) -> None:
     """One operator: its host work, then its launches in order."""
     host = clock.host
-    clock.work(
-        {"operator": host.torch_operator_ns, "view": host.torch_view_ns, "allocation": host.torch_allocation_ns}[cost]
-    )
+    clock.work(host.torch_ns(cost))
     for position, launch in enumerate(launches):
         if position:
             clock.work(host.torch_view_ns)  # operators that call others pay the dispatcher again
@@ -41,11 +42,30 @@ def _put(clock: Clock, launch: Launch) -> None:
             clock.memset(TORCH_STREAM, launch.nbytes, call="cudaMemsetAsync")
 
 
+def kernel_duration(kernel: Kernel, gpu: Gpu) -> int:
+    """Nanoseconds of a kernel whose traffic and instructions are known by rule."""
+    return kernel_ns(_estimated(kernel), kernel.grid, kernel.block, kernel.registers, kernel.shared_bytes, gpu)
+
+
 def _put_kernel(clock: Clock, kernel: Kernel) -> None:
-    traffic = kernel.traffic
-    blocks = kernel.grid[0] * kernel.grid[1] * kernel.grid[2]
-    estimated = Counters(
+    clock.launch(
+        TORCH_STREAM,
+        kernel.name,
+        kernel_duration(kernel, clock.gpu),
+        grid=kernel.grid,
+        block=kernel.block,
+        registers=kernel.registers,
+        shared_bytes=kernel.shared_bytes,
+        bytes=kernel.traffic.dram_read + kernel.traffic.dram_write,  # by rule; `counters` are for what was executed
+        call="cudaLaunchKernel",
+    )
+
+
+def _estimated(kernel: Kernel) -> Counters:
+    traffic, blocks = kernel.traffic, prod(kernel.grid)
+    return Counters(
         blocks=blocks,
+        warps=blocks * warps_of(prod(kernel.block)),
         instructions=kernel.instructions,
         load_requests=traffic.load_requests,
         store_requests=traffic.store_requests,
@@ -53,18 +73,7 @@ def _put_kernel(clock: Clock, kernel: Kernel) -> None:
         sectors_written=traffic.sectors_written,
         dram_read_bytes=traffic.dram_read,
         dram_write_bytes=traffic.dram_write,
-    )
-    duration = kernel_ns(estimated, kernel.grid, kernel.block, kernel.registers, kernel.shared_bytes, clock.gpu)
-    clock.launch(
-        TORCH_STREAM,
-        kernel.name,
-        duration,
-        grid=kernel.grid,
-        block=kernel.block,
-        registers=kernel.registers,
-        shared_bytes=kernel.shared_bytes,
-        bytes=estimated.dram_bytes,  # by rule; `counters` are for what was executed
-        call="cudaLaunchKernel",
+        longest=LongestWarp(load_rounds=kernel.load_rounds, barriers=kernel.waits),
     )
 
 

@@ -37,7 +37,11 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel whose instructions (of a warp, by class) are estimated from what each element needs."""
+    """A kernel whose instructions (of a warp, by class) are estimated from what each element needs.
+
+    `load_rounds` and `waits` are of one warp: how often it waits for global memory (0: not known, so as many as its
+    loads take with the GPU's requests in flight), and for shared memory or a barrier.
+    """
 
     name: str
     grid: Extent
@@ -46,6 +50,8 @@ class Kernel:
     instructions: dict[str, int] = field(default_factory=dict)
     registers: int = 32
     shared_bytes: int = 0
+    load_rounds: int = 0
+    waits: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ class Gpu:
     fp32_peak: float  # flop/s, without tensor cores
     fp16_peak: float  # flop/s, half2, without tensor cores
     tensor_peak: float  # flop/s, FP16 in, FP32 accumulated, dense
-    gemm_efficiency: dict[str, float]  # achievable share of peak in a large GEMM, by path: "fp32", "tensor"
+    gemm_efficiency: dict[str, float]  # share of peak that a GEMM's main loop reaches, by path: "fp32", "tensor"
+    gemm_step_cycles: int  # of a step of a GEMM's main loop that waits for memory
 
     dram_bytes: int
     dram_bandwidth: float  # bytes/s
@@ -45,6 +46,7 @@ class Gpu:
     l2_efficiency: float  # achievable share
     sm_l2_bytes_per_clock: int  # between one SM and L2
     requests_in_flight: float  # memory requests that a warp keeps outstanding
+    shared_latency_cycles: int  # of a load from shared memory; a barrier of the block costs about as much
 
     threads_per_block: int
     threads_per_sm: int

@@ -23,10 +23,20 @@ class Host:
     torch_operator_ns: int  # an eager operator that launches: Python, dispatcher, output allocation; no driver call
     torch_view_ns: int  # an operator that makes a view or reads metadata
     torch_allocation_ns: int  # torch.empty and the like: Python, dispatcher, caching allocator
+    torch_extension_ns: int  # a call from Python into a C++ extension that launches kernels by itself
     python_ns: dict[str, int]  # Python work before a driver call, by call ("cuLaunchKernel" is PyCUDA's)
     call_ns: dict[str, int]  # the driver or runtime call itself; "default" for those not named
     synchronize_ns: int  # from the end of the work to the return of the waiting call
     pageable_bandwidth: float  # bytes/s through the driver's page-locked staging buffers, one direction
+
+    def torch_ns(self, cost: str) -> int:
+        """Nanoseconds of a torch "operator", "view", "allocation" or "extension", without its driver calls."""
+        return {
+            "operator": self.torch_operator_ns,
+            "view": self.torch_view_ns,
+            "allocation": self.torch_allocation_ns,
+            "extension": self.torch_extension_ns,
+        }[cost]
 
     def python(self, call: str) -> int:
         """Nanoseconds of Python before `call`."""

@@ -1,0 +1,1 @@
+"""The time model against published times: prediction, errors, and the fit of its few free parameters."""
