@@ -165,6 +165,7 @@ def profile(
     axis: Axis = None,
     seed: Seed = 0,
     keyword: Keyword = "",
+    graph: Annotated[bool, typer.Option("--graph", help="Also replay both functions as CUDA graphs.")] = False,
     format_: TimelineFormatOption = "terminal",
     perfetto: PerfettoOut = None,
 ) -> None:
@@ -184,7 +185,7 @@ def profile(
     jobs = select(batch, seq, dtype, axis or (), seed=seed, keyword=keyword).jobs(find_suites([suite]))
     if len(jobs) > 1:
         print(f"{len(jobs)} cases match, this is the first; -k and --dtype choose another", file=sys.stderr)
-    detail = profile_case(jobs[0], open_device(spec))
+    detail = profile_case(jobs[0], open_device(spec), graphs=graph)
     if detail.timeline is None:
         _console().print(explain(detail.result), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1)

@@ -25,8 +25,8 @@ class Detail:
     timeline: Timeline | None
 
 
-def profile_case(job: Job, device: Device) -> Detail:
-    """Check and trace one case."""
+def profile_case(job: Job, device: Device, *, graphs: bool = False) -> Detail:
+    """Check and trace one case, and both functions as CUDA graphs where that is wanted."""
     from harness.timing.traced import Variant, traced
 
     result = run_case(job.suite, job.case, device, profiles=False)
@@ -34,7 +34,8 @@ def profile_case(job: Job, device: Device) -> Detail:
         return Detail(result, None)
     inputs = job.suite.inputs(job.case, device.torch)
     names, functions = _names(result), (job.suite.reference, job.suite.fused)
-    made = traced([Variant(name, function, inputs) for name, function in zip(names, functions, strict=True)], device)
+    variants = [Variant(name, function, inputs) for name, function in zip(names, functions, strict=True)]
+    made = traced(variants, device, graphs=graphs)
     details = {**made.source.details, "case": result.id, "dtype": result.dtype, "device": device.label}
     return Detail(result, replace(made, source=replace(made.source, details=details)))
 

@@ -101,8 +101,12 @@ def _native_threads(calls: pd.DataFrame, pthreads: Mapping[int, int]) -> pd.Data
 
 
 def launches_compared(timeline: Timeline, counted: Mapping[str, int]) -> tuple[Finding, ...]:
-    """A finding for each kernel of ours that the timeline has more or less often than it was launched."""
-    kernels = timeline.operations[timeline.operations["kind"] == "kernel"]
+    """A finding for each kernel of ours that the timeline has more or less often than it was launched.
+
+    Nodes of CUDA graphs are left out: nobody launches them one by one.
+    """
+    operations = timeline.operations
+    kernels = operations[(operations["kind"] == "kernel") & (operations["graph"] == UNKNOWN)]
     recorded: Counter[str] = Counter()
     for name, count in kernels["name"].value_counts().items():
         recorded[function_name(str(name))] += int(count)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from harness.timeline.schema import UNKNOWN, Timeline
 from harness.timeline.summary import Ints, launched_by, summarise, total_dram_bytes
 from harness.timing.torch_launches import torch_launches
 from harness.vgpu.activity import ApiCall
-from harness.vgpu.graph import recorded
+from harness.vgpu.clock import Clock
+from harness.vgpu.graph import Graph, recorded
 from harness.vgpu.run.mode import FAST, Mode
 
 if TYPE_CHECKING:
@@ -68,17 +70,24 @@ def profiles(
     for way in ways:
         if way != "graph":
             raise FuseproofError(f"{name}: the vgpu does not know what torch.compile would launch; take a GPU for it")
-        made[way] = _as_graph(calls, first, f"{name} graph", vgpu)
+        graph = captured(calls, first, vgpu.clock)
+        if isinstance(graph, str):
+            made[way] = graph
+        else:
+            made[way] = _profiled(partial(replay, graph, vgpu.clock), f"{name} graph", vgpu)[0]
     return made
 
 
-def _as_graph(calls: Sequence[ApiCall], first: int, name: str, vgpu: Vgpu) -> Profile | str:
-    """What was launched from place `first` of the clock's list on, by these calls, as one launch of a graph."""
+def captured(calls: Sequence[ApiCall], first: int, clock: Clock) -> Graph | str:
+    """What these calls launched, from place `first` of the clock's list on, as a graph; or why it can be none."""
     if prohibited := sorted({call.name for call in calls if _PROHIBITED.match(call.name)}):
         return f"not capturable: it calls {', '.join(prohibited)}, which waits for the device or may"
-    clock = vgpu.clock
-    graph = recorded(clock.graph_number(), clock.activities, first)
-    return _profiled(lambda: clock.launch_graph(_REPLAYED_ON, graph, call="cudaGraphLaunch"), name, vgpu)[0]
+    return recorded(clock.graph_number(), clock.activities, first)
+
+
+def replay(graph: Graph, clock: Clock) -> None:
+    """Launch the graph as torch would."""
+    clock.launch_graph(_REPLAYED_ON, graph, call="cudaGraphLaunch")
 
 
 def _profiled(

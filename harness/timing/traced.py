@@ -1,7 +1,8 @@
 """Runs variants of a case once each and gives what happened as one timeline: recorded on a GPU, modelled on the vgpu.
 
-In: named functions with their inputs, and the device. Out: a `Timeline` with a range around each variant, the NVTX
-ranges inside, and a finding where our own count of launches is another one.
+In: named functions with their inputs, and the device. Out: a `Timeline` with a range around each variant, and around
+its replay as a CUDA graph where that is wanted, the NVTX ranges inside, and findings where our own count of launches is
+another one, or where a variant cannot be captured.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +23,11 @@ from harness.timeline import kineto
 from harness.timeline.injection.record import Recording, record_if_free
 from harness.timeline.live import launches_compared, with_ranges, with_regions
 from harness.timeline.modelled import from_clock, mark
-from harness.timeline.ranges import region
-from harness.timeline.schema import Timeline
-from harness.timing.modelled import observed
+from harness.timeline.ranges import Range, region
+from harness.timeline.schema import Finding, Timeline
+from harness.timing.modelled import captured, observed, replay
 from harness.timing.other_profilers import finding, other_profilers, torch_profiler_active
+from harness.vgpu.activity import ApiCall
 
 if TYPE_CHECKING:
     from harness.device import Device
@@ -45,24 +48,60 @@ class Variant:
         self.function(*self.inputs)
 
 
-def traced(variants: Sequence[Variant], device: Device) -> Timeline:
-    """One run of each variant, from an idle device until the device is idle again."""
-    return on_vgpu(variants, device.vgpu) if device.vgpu else on_gpu(variants)
+def traced(variants: Sequence[Variant], device: Device, *, graphs: bool = False) -> Timeline:
+    """One run of each variant, and one as a graph, from an idle device until the device is idle again."""
+    if device.vgpu:
+        return on_vgpu(variants, device.vgpu, graphs=graphs)
+    further, findings = _captured(variants) if graphs else ([], [])
+    made = on_gpu([*variants, *further])
+    return replace(made, findings=(*made.findings, *findings))
 
 
-def on_vgpu(variants: Sequence[Variant], vgpu: Vgpu) -> Timeline:
+def on_vgpu(variants: Sequence[Variant], vgpu: Vgpu, *, graphs: bool = False) -> Timeline:
     """The same on the virtual clock."""
-    clock, opened = vgpu.clock, []
+    clock, findings = vgpu.clock, []
+    opened: list[Range] = []
+
+    def run(name: str, function: Callable[[], object]) -> Sequence[ApiCall]:
+        before = len(clock.calls)
+        with observed(name, vgpu) as region_of_it:
+            function()
+        opened.append(region_of_it)
+        calls = clock.calls[before:]
+        clock.synchronize()
+        return calls
+
     clock.synchronize()
     since = mark(clock)
     with record_if_free(clock) as recording, counted_launches() as counted:
         for variant in variants:
-            with observed(variant.name, vgpu) as region_of_it:
-                variant.run()
-            opened.append(region_of_it)
-            clock.synchronize()
+            first = len(clock.activities)
+            calls = run(variant.name, variant.run)
+            graph = captured(calls, first, clock) if graphs else None
+            if isinstance(graph, str):
+                findings.append(_not_captured(variant.name, graph))
+            elif graph is not None:
+                run(f"{variant.name} graph", partial(replay, graph, clock))
     made = with_ranges(with_regions(from_clock(clock, since), opened), recording)
-    return replace(made, findings=(*made.findings, *launches_compared(made, counted)))
+    return replace(made, findings=(*made.findings, *launches_compared(made, counted), *findings))
+
+
+def _captured(variants: Sequence[Variant]) -> tuple[list[Variant], list[Finding]]:
+    """Each variant as a graph on a GPU; a finding for one that cannot be."""
+    from harness.timing.replayed import NotReplayable
+    from harness.timing.replayed import captured as captured_on_gpu
+
+    made, findings = [], []
+    for variant in variants:
+        try:
+            made.append(Variant(f"{variant.name} graph", captured_on_gpu(variant.function, variant.inputs), ()))
+        except NotReplayable as error:
+            findings.append(_not_captured(variant.name, str(error)))
+    return made, findings
+
+
+def _not_captured(name: str, reason: str) -> Finding:
+    return Finding("not capturable", 1, f"{name} has no range as a CUDA graph: {reason}")
 
 
 def on_gpu(variants: Sequence[Variant], *, nvtx: bool = True) -> Timeline:

@@ -72,6 +72,17 @@ def shown(profile):
     return json.loads(done.stdout)
 
 
+def test_both_functions_are_replayed_as_graphs_where_that_is_wanted(profile):
+    done = profile("relu", "-k", "fp16-b8", "--format", "json", "--graph")
+    rows = {row["label"].partition(" ")[2]: row for row in json.loads(done.stdout)["ranges"] if "b8" in row["label"]}
+    assert {name: (row["launches"], row["submissions"]) for name, row in rows.items()} == {
+        "reference": (2, 2),
+        "reference graph": (2, 1),
+        "fused": (2, 2),
+        "fused graph": (2, 1),
+    }
+
+
 def test_reference_and_fused_stand_side_by_side(shown):
     (comparison,) = shown["comparisons"]
     assert (comparison["reference"]["launches"], comparison["fused"]["launches"]) == (2, 2)

@@ -160,6 +160,11 @@ def test_equal_counts_are_no_finding():
     assert launches_compared(seen, {"fused": 2}) == ()
 
 
+def test_nodes_of_graphs_are_not_launched_one_by_one():
+    nodes = {"kind": "kernel", "name": ["fused", "fused"], "start": [1, 3], "end": [2, 4], "graph": [UNKNOWN, 5]}
+    assert launches_compared(measured(operations=nodes), {"fused": 1}) == ()
+
+
 @pytest.mark.parametrize(("launched", "difference"), [(3, 1), (1, 1), (0, 2)])
 def test_a_miscount_is_found(launched, difference):
     (finding,) = launches_compared(kernels("fused", "fused"), {"fused": launched})

@@ -149,6 +149,53 @@ def test_a_variant_begins_on_an_idle_device(vgpu):
     assert first < second
 
 
+def test_each_variant_is_followed_by_its_graph_where_that_is_wanted(vgpu):
+    variants = [Variant("reference", lambda x: (x + x) * 2, [X]), Variant("fused", kernel, [vgpu])]
+    made = on_vgpu(variants, vgpu, graphs=True)
+    pairs = launched(made, launches(made))
+    names = Counter(made.ranges["name"].iloc[row] for row in pairs.range)
+    assert names == {"reference": 2, "reference graph": 2, "fused": 1, "fused graph": 1}
+    assert (made.operations["graph"] > 0).tolist() == [False, False, True, True, False, True]
+    assert made.operations["graph_node"].tolist()[2:4] == [1, 2]
+    assert made.findings == ()
+
+
+def test_a_variant_that_waits_has_no_graph_and_the_timeline_says_so(vgpu):
+    def waiting(x):
+        vgpu.clock.synchronize(call="cudaDeviceSynchronize")
+        return x + x
+
+    made = on_vgpu([Variant("reference", waiting, [X])], vgpu, graphs=True)
+    (finding,) = made.findings
+    assert finding.sentence.startswith("reference has no range as a CUDA graph: not capturable: it calls cudaDevice")
+    assert made.ranges["name"].tolist() == ["reference"]
+
+
+def test_variants_on_a_gpu_are_followed_by_their_graphs(monkeypatch):
+    from types import SimpleNamespace
+
+    from harness.timeline.schema import Source, timeline
+    from harness.timing import replayed, traced
+
+    def captured(function, inputs):
+        if function is torch.mul:
+            raise replayed.NotReplayable("not capturable: no")
+        return lambda: None
+
+    names = []
+
+    def on_gpu(variants):
+        names.extend(variant.name for variant in variants)
+        return timeline(Source("kineto", "", "measured", "unix"))
+
+    monkeypatch.setattr(replayed, "captured", captured)
+    monkeypatch.setattr(traced, "on_gpu", on_gpu)
+    variants = [Variant("reference", torch.mul, [X, X]), Variant("fused", torch.add, [X, X])]
+    made = traced.traced(variants, SimpleNamespace(vgpu=None), graphs=True)
+    assert names == ["reference", "fused", "fused graph"]
+    assert made.findings[0].sentence == "reference has no range as a CUDA graph: not capturable: no"
+
+
 def test_what_happened_before_is_not_on_the_timeline(vgpu):
     kernel(vgpu)
     assert len(on_vgpu([Variant("fused", kernel, [vgpu])], vgpu).operations) == 1
