@@ -12,7 +12,9 @@ SWEEP = (
     + Sweep(batch=3, seq=5, heads=(1, 3), size=(1, 7, 20))
 )
 EDGES = Sweep(batch=3, seq=(11, 1), heads=3, size=(24, 1, 7, 33, 129), dtype=("fp16", "bf16", "fp32"))
-FAR = Sweep(batch=65535 * 2, seq=32, heads=8, size=136, dtype="fp16")  # tokens that leave no row of blocks idle
+FAR = Sweep(batch=65535 * 2, seq=32, heads=8, size=136, dtype="fp16") + Sweep(
+    batch=65535 * 64, seq=1, heads=1026, size=1, dtype="fp16"
+)  # tokens that leave no row of blocks idle; more than 2^32 elements, and more than 2^32 matrices
 
 
 @suite(
