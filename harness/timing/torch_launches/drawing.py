@@ -25,6 +25,7 @@ _CUDA = _NATIVE + "cuda/"
 _BLOCK, _UNROLL = 256, 4
 _ON_THE_HOST = 30_000  # randperm of fewer is made by the CPU and copied
 DRAWN = "distribution_elementwise_grid_stride_kernel"
+_DROPOUT_FORM = "fused_dropout_kernel_vec|(memcpy? elementwise+)"
 DROPOUT = Functor("fused_dropout_kernel_vec", _CUDA + "Dropout.cu", 12)
 
 # operators, source, FP32 and special-function instructions of a number
@@ -45,7 +46,7 @@ def rules() -> dict[str, Rule]:
         for name in names.split()
     }
     return drawn | {
-        "native_dropout": Rule(_native_dropout, _CUDA + "Dropout.cu", form="fused_dropout_kernel_vec|elementwise+"),
+        "native_dropout": Rule(_native_dropout, _CUDA + "Dropout.cu", form=_DROPOUT_FORM),
         "multinomial": Rule(_multinomial, _NATIVE + "Distributions.cpp"),
         "randperm": Rule(_randperm, _CUDA + "Randperm.cu"),
         "_assert_async": Rule(_assert, _NATIVE + "cuda/TensorCompare.cu", form="_assert_async_cuda_kernel"),

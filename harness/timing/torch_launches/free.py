@@ -6,7 +6,7 @@ import torch
 
 from harness.timing.torch_launches.rule import Rule, nothing
 
-_VIEWS = "_unsafe_view alias detach resize_ set_ squeeze_ unsqueeze_ t_ transpose_ is_same_size split split_with_sizes"
+_VIEWS = "_unsafe_view alias detach set_ squeeze_ unsqueeze_ t_ transpose_ is_same_size split split_with_sizes"
 _ALLOCATIONS = "empty empty_like empty_strided new_empty new_empty_strided"
 
 VIEW = Rule(nothing, "aten/src/ATen/native/TensorShape.cpp", cost="view")
@@ -16,7 +16,8 @@ _ALLOCATION = Rule(nothing, "aten/src/ATen/native/cuda/TensorFactories.cu", cost
 
 def rules() -> dict[str, Rule]:
     """Those that cannot be told from their schema, by name."""
-    return dict.fromkeys(_VIEWS.split(), VIEW) | dict.fromkeys(_ALLOCATIONS.split(), _ALLOCATION)
+    grown = Rule(nothing, "aten/src/ATen/native/cuda/Resize.cpp", form="memcpy?")  # storage that must grow is copied
+    return {"resize_": grown} | dict.fromkeys(_VIEWS.split(), VIEW) | dict.fromkeys(_ALLOCATIONS.split(), _ALLOCATION)
 
 
 def is_view(operator: torch._ops.OpOverload) -> bool:

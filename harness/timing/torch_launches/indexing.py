@@ -24,26 +24,27 @@ _NATIVE = "aten/src/ATen/native/"
 _CUDA = _NATIVE + "cuda/"
 _FEW_INDICES = 16  # index_select and index_add keep so many in one thread
 _GATHER_ALIGNMENT = 16  # fast_gather_kernel_eligible, IndexKernelUtils.h
-_GATHERED = "indexSelect|vectorized_gather_kernel|_scatter_gather_elementwise_kernel"
+_GATHER_THREADS = 256  # vectorized_gather_kernel_launch
+_GATHERED = "memcpy?|elementwise? gather"  # after a copy of indices that are not contiguous
 _NONZERO = "DeviceReduceKernel? DeviceReduceSingleTileKernel memcpy DeviceCompactInitKernel DeviceSelectSweepKernel"
+
+_INDEXED = f"({_NONZERO} write_indices?)* gather|index_elementwise_kernel"
 
 
 def rules() -> dict[str, Rule]:
-    scatter = Rule(
-        _scatter, _CUDA + "ScatterGatherKernel.cu", form="memcpy?|elementwise _scatter_gather_elementwise_kernel"
-    )
-    scatter_in_place = Rule(_scatter, scatter.source, form="_scatter_gather_elementwise_kernel?")
+    scatter = Rule(_scatter, _CUDA + "ScatterGatherKernel.cu", form="memcpy?|elementwise gather?")
+    scatter_in_place = Rule(_scatter, scatter.source, form="gather?")
     return {
         "embedding": Rule(_select_rows("weight", "indices"), _NATIVE + "Embedding.cpp", form=_GATHERED),
         "index_select": Rule(_select_rows("self", "index"), _CUDA + "Indexing.cu", form=_GATHERED),
         "gather": Rule(_gather, _CUDA + "ScatterGatherKernel.cu", form=_GATHERED),
-        "take": Rule(_take, _CUDA + "IndexKernel.cu", form="elementwise"),
+        "take": Rule(_take, _CUDA + "IndexKernel.cu", form="index_elementwise_kernel"),
         **dict.fromkeys(("scatter", "scatter_add", "scatter_reduce"), scatter),
         **dict.fromkeys(("scatter_", "scatter_add_", "scatter_reduce_"), scatter_in_place),
-        "index": Rule(_index, _CUDA + "IndexKernel.cu"),
+        "index": Rule(_index, _CUDA + "IndexKernel.cu", form=_INDEXED),
         "index_put_": Rule(_index_put, _NATIVE + "TensorAdvancedIndexing.cpp"),
         "_index_put_impl_": Rule(_index_put, _NATIVE + "TensorAdvancedIndexing.cpp"),
-        "_unsafe_index": Rule(_index, _CUDA + "IndexKernel.cu"),
+        "_unsafe_index": Rule(_index, _CUDA + "IndexKernel.cu", form=_INDEXED),
         "index_add": Rule(_index_add, _CUDA + "Indexing.cu"),
         "index_copy": Rule(_index_write("index_copy_kernel_impl"), _CUDA + "IndexKernel.cu"),
         "index_fill_": Rule(_index_fill, _CUDA + "IndexKernel.cu", form="memcpy? index_fill_kernel_impl"),
@@ -56,9 +57,16 @@ def rules() -> dict[str, Rule]:
 
 def gathered(slice_bytes: int, read: int, output: torch.Tensor) -> list[Launch]:
     """gather_out along whole slices: 16 bytes a thread where slices are aligned, else one element a thread."""
-    aligned = slice_bytes >= _GATHER_ALIGNMENT and slice_bytes % _GATHER_ALIGNMENT == 0
-    name = "vectorized_gather_kernel" if aligned else "_scatter_gather_elementwise_kernel"
-    return sweep(name, output.numel(), read=read, written=nbytes(output), integers=16)
+    written = nbytes(output)
+    if slice_bytes < _GATHER_ALIGNMENT or slice_bytes % _GATHER_ALIGNMENT:
+        name = "_scatter_gather_elementwise_kernel"
+        return sweep(name, output.numel(), read=read, written=written, integers=16)
+    threads = 32 * ceil(slice_bytes / _GATHER_ALIGNMENT / 32)
+    grid = (written // slice_bytes, ceil(slice_bytes / (_GATHER_THREADS * _GATHER_ALIGNMENT)), 1)
+    block = (min(_GATHER_THREADS, threads), 1, 1)
+    return sweep(
+        "vectorized_gather_kernel", output.numel(), read=read, written=written, integers=8, grid=grid, block=block
+    )
 
 
 def _select_rows(table: str, index: str) -> Launches:

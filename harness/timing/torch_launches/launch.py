@@ -85,3 +85,26 @@ class Memset:
 
 
 Launch: TypeAlias = Kernel | MatrixProduct | Copy | Memset
+_LANES = 32
+
+
+def flops(launch: Launch) -> int:
+    """Arithmetic on floating-point numbers: of a product exactly, of a kernel as its instructions estimate."""
+    match launch:
+        case MatrixProduct():
+            return 2 * launch.m * launch.n * launch.k * launch.batch
+        case Kernel():
+            return _LANES * (launch.instructions.get("fp32", 0) + launch.instructions.get("sfu", 0))
+    return 0
+
+
+def dram_bytes(launch: Launch) -> int:
+    """Bytes that must come from DRAM or go there; a copy on the device reads and writes."""
+    match launch:
+        case MatrixProduct():
+            return launch.dram_bytes
+        case Kernel():
+            return launch.traffic.dram_read + launch.traffic.dram_write
+        case Copy():
+            return launch.nbytes * (2 if launch.direction == "D2D" else 1)
+    return launch.nbytes

@@ -32,7 +32,7 @@ def rules() -> dict[str, Rule]:
         "baddbmm": Rule(_baddbmm, SOURCE, form="memcpy?|elementwise? gemm"),
         "mv": Rule(_mv, SOURCE, form="gemm"),
         "addmv": Rule(_addmv, SOURCE, form="memcpy?|elementwise? gemm"),
-        "dot": Rule(_dot, SOURCE, form="dot dot"),
+        "dot": Rule(_dot, SOURCE, form="gemm gemm_reduction"),
         "_addmm_activation": Rule(_addmm_activation, SOURCE),
     }
 

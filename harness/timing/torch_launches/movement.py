@@ -13,9 +13,9 @@ import torch
 
 from harness.timing.torch_launches import pointwise
 from harness.timing.torch_launches.functors import COPY, FILL, MASKED_FILL
-from harness.timing.torch_launches.iteration import walk
 from harness.timing.torch_launches.launch import Copy, Launch
 from harness.timing.torch_launches.operator import OperatorCall
+from harness.timing.torch_launches.pointwise import copied
 from harness.timing.torch_launches.rule import Rule
 from harness.timing.torch_launches.sweep import nbytes, sweep
 from harness.vgpu.gpus import Gpu
@@ -54,15 +54,6 @@ def rules() -> dict[str, Rule]:
         "flip": Rule(_flip, _CUDA + "TensorTransformations.cu", form="elementwise"),
         "roll": Rule(_roll, _CUDA + "TensorTransformations.cu", form="roll_cuda_kernel+"),
     }
-
-
-def copied(source: torch.Tensor, target: torch.Tensor, gpu: Gpu) -> list[Launch]:
-    """What `target.copy_(source)` launches, both on the GPU."""
-    if target.numel() == 0:
-        return []
-    if source.dtype == target.dtype and walk(target, [source]).contiguous:
-        return [Copy("D2D", target.numel() * target.element_size())]
-    return pointwise.kernel(COPY, target, [source], gpu)
 
 
 def made_contiguous(tensor: torch.Tensor, gpu: Gpu) -> list[Launch]:

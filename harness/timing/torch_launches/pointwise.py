@@ -11,9 +11,9 @@ from math import ceil
 
 import torch
 
-from harness.timing.torch_launches.functors import FUNCTORS, Functor
+from harness.timing.torch_launches.functors import COPY, FILL, FUNCTORS, Functor
 from harness.timing.torch_launches.iteration import WARP, Walk, traffic_of, walk
-from harness.timing.torch_launches.launch import Kernel, Launch, Traffic
+from harness.timing.torch_launches.launch import Copy, Kernel, Launch, Traffic
 from harness.timing.torch_launches.operator import OperatorCall
 from harness.timing.torch_launches.rule import Launches, Rule
 from harness.vgpu.gpus import Gpu
@@ -27,7 +27,9 @@ def rules() -> dict[str, Rule]:
     """One rule an operator of the table; in-place and out= forms are the same kernels."""
     plain = {name: Rule(_launches_of(functor), functor.source, form=FORM) for name, functor in FUNCTORS.items()}
     gated = FUNCTORS["glu"]
+    power = FUNCTORS["pow"]
     return plain | {
+        "pow": Rule(_power, power.source, form="memcpy|elementwise"),
         "glu": Rule(_gated, gated.source, form=FORM),
         "glu_backward": Rule(_gated_backward, gated.source, form=FORM),
     }
@@ -57,6 +59,25 @@ def _launches_of(functor: Functor) -> Launches:
         return kernel(functor, call.output, operands, gpu)
 
     return launches
+
+
+def _power(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    """The power of 0 is a fill, that of 1 a copy (pow_Tensor_Scalar_out, Pow.cpp)."""
+    exponent, output = call["exponent"], call.output
+    if exponent == 0 and not isinstance(exponent, torch.Tensor):
+        return kernel(FILL, output, [], gpu)
+    if exponent == 1 and not isinstance(exponent, torch.Tensor):
+        return copied(call["self"], output, gpu)
+    return kernel(FUNCTORS["pow"], output, call.inputs, gpu)
+
+
+def copied(source: torch.Tensor, target: torch.Tensor, gpu: Gpu) -> list[Launch]:
+    """What `target.copy_(source)` launches, both on the GPU: copy_device_to_device, Copy.cu."""
+    if target.numel() == 0:
+        return []
+    if source.dtype == target.dtype and walk(target, [source]).contiguous:
+        return [Copy("D2D", target.numel() * target.element_size())]
+    return kernel(COPY, target, [source], gpu)
 
 
 def _gated(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:

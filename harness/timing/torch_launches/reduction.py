@@ -14,10 +14,12 @@ import torch
 from harness.timing.torch_launches.iteration import SECTOR_BYTES, WARP
 from harness.timing.torch_launches.launch import Kernel, Launch, Memset, Traffic
 from harness.timing.torch_launches.operator import OperatorCall
+from harness.timing.torch_launches.pointwise import copied
 from harness.timing.torch_launches.rule import Launches, Rule
 from harness.vgpu.gpus import Gpu
 
 FORM = "memset? reduce"
+_CASTS = ("sum", "nansum", "prod", "mean", "linalg_vector_norm", "norm")  # make_reduction_from_out_ty, ReduceOpsUtils.h
 _CUDA = "aten/src/ATen/native/cuda/"
 _MAX_THREADS = 512
 _VECTOR = 4
@@ -58,7 +60,7 @@ class ReduceConfig:
 def rules() -> dict[str, Rule]:
     """One rule a reduction; `max` and `min` of two tensors never arrive here (they are maximum and minimum)."""
     return {
-        name: Rule(_launches_of(functor, fp32), source, form=FORM)
+        name: Rule(_launches_of(functor, fp32), source, form=f"elementwise? {FORM}" if name in _CASTS else FORM)
         for name, (functor, source, fp32) in _REDUCTIONS.items()
     }
 
@@ -93,10 +95,20 @@ def configure(inputs: int, outputs: int, fastest: bool, gpu: Gpu, output_vector:
 
 def _launches_of(functor: str, fp32: int) -> Launches:
     def launches(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
-        source = call.inputs[0]
-        return reduce_launches(functor, fp32, source, _axes(call, source), call.outputs, gpu)
+        source, output = call.inputs[0], call.output
+        cast = _cast(source, output) if call.name in _CASTS else source
+        before = [] if cast is source else copied(source, cast, gpu)
+        return [*before, *reduce_launches(functor, fp32, cast, _axes(call, source), call.outputs, gpu)]
 
     return launches
+
+
+def _cast(source: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+    """The input in the result's dtype, except that halves are added up as floats by the kernel itself."""
+    halves = source.dtype in (torch.float16, torch.bfloat16) and output.dtype == torch.float32
+    if source.dtype == output.dtype or halves:
+        return source
+    return torch.empty_strided(source.shape, source.stride(), dtype=output.dtype, device="meta")
 
 
 def reduce_launches(

@@ -22,8 +22,8 @@ SOFTMAX_SOURCE = "aten/src/ATen/native/cuda/SoftMax.cu"
 NORM_SOURCE = "aten/src/ATen/native/cuda/layer_norm_kernel.cu"
 _PERSISTENT_COLUMNS, _PERSISTENT_BYTES = 2048, 8192
 _NORM_VECTOR = 4
-_SOFTMAX_FORM = "softmax_warp_forward|cunn_SoftMaxForward|cunn_SpatialSoftMaxForward"
-_NORM_FORM = "vectorized_layer_norm_kernel|(RowwiseMomentsCUDAKernel LayerNormForwardCUDAKernel)"
+_SOFTMAX_FORM = "memcpy?|elementwise? softmax_warp_forward|cunn_SoftMaxForward|cunn_SpatialSoftMaxForward"
+_NORM_FORM = "memcpy?|elementwise? vectorized_layer_norm_kernel|(RowwiseMomentsCUDAKernel LayerNormForwardCUDAKernel)"
 
 
 def rules() -> dict[str, Rule]:

@@ -25,7 +25,9 @@ _PERSISTENT_COLUMNS, _PERSISTENT_BYTES = 1024, 4096
 _VECTOR = 4
 _TILE = 32  # block_dim_x of the kernels for gamma and beta
 _MANY_ROWS = 64 * 1024
-_FORM = "softmax_warp_backward|cunn_SoftMaxBackward|cunn_SpatialSoftMaxBackward"
+_COPIED, _SUM = "memcpy?|elementwise?", "memset? reduce?"
+_GRADIENTS = f"{_COPIED} {_COPIED} layer_norm_grad_input_kernel? GammaBetaBackward? {_SUM} {_SUM}"
+_FORM = "memcpy?|elementwise? softmax_warp_backward|cunn_SoftMaxBackward|cunn_SpatialSoftMaxBackward"
 
 
 def rules() -> dict[str, Rule]:
@@ -35,7 +37,7 @@ def rules() -> dict[str, Rule]:
         "native_layer_norm_backward": Rule(
             _layer_norm,
             NORM_SOURCE,
-            form="layer_norm_grad_input_kernel? GammaBetaBackward? memset? reduce? memset? reduce?",
+            form=_GRADIENTS,
         ),
         "_fused_rms_norm_backward": Rule(_layer_norm, NORM_SOURCE),
     }

@@ -19,7 +19,7 @@ from harness.vgpu.gpus import Gpu
 
 _CUDA = "aten/src/ATen/native/cuda/"
 _THREADS_POWER, _FEWEST_POWER = 9, 4  # get_log_num_threads_x_inner_scan: 512 threads, rows by at least 16
-_FORM = "memcpy?|elementwise? DeviceScanInitKernel DeviceScanKernel|tensor_kernel_scan"
+_FORM = "memcpy?|elementwise? (DeviceScanInitKernel DeviceScanKernel)|tensor_kernel_scan"
 
 
 def rules() -> dict[str, Rule]:
