@@ -18,6 +18,7 @@ from harness.errors import FuseproofError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.counted import Run as CountedRun
     from harness.device import Device
     from harness.results.record import Run, Way
     from harness.run import Job
@@ -168,8 +169,12 @@ def profile(
     graph: Annotated[bool, typer.Option("--graph", help="Also replay both functions as CUDA graphs.")] = False,
     format_: TimelineFormatOption = "terminal",
     perfetto: PerfettoOut = None,
+    sample: Annotated[
+        int,
+        typer.Option("--sample-blocks", metavar="N", min=0, help="Count in N blocks of each launch only; 0: in all."),
+    ] = 0,
 ) -> None:
-    """One case in detail: launches, gaps and kernels of the reference, the fused function and NVTX ranges inside."""
+    """One case in detail: launches, gaps, kernels of the reference, the fused function, NVTX ranges; and counters."""
     from harness.timeline.injection.record import enable_if_free
 
     enable_if_free()  # before anything calls NVTX
@@ -185,11 +190,11 @@ def profile(
     jobs = select(batch, seq, dtype, axis or (), seed=seed, keyword=keyword).jobs(find_suites([suite]))
     if len(jobs) > 1:
         print(f"{len(jobs)} cases match, this is the first; -k and --dtype choose another", file=sys.stderr)
-    detail = profile_case(jobs[0], open_device(spec), graphs=graph)
+    detail = profile_case(jobs[0], open_device(spec), graphs=graph, sample=sample)
     if detail.timeline is None:
         _console().print(explain(detail.result), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1)
-    _print_timeline(overview_of(detail), format_)
+    _print_timeline(overview_of(detail), format_, detail.counted)
     _write_perfetto(detail.timeline, perfetto)
 
 
@@ -324,14 +329,14 @@ def _print(run: Run, console: Console) -> None:
             console.print(explain(result), "", sep="\n", markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_timeline(overview: Overview, format_: TimelineFormat) -> None:
+def _print_timeline(overview: Overview, format_: TimelineFormat, counted: CountedRun | None = None) -> None:
     from harness.discovery import report
 
     rendering = report(f"timeline.{format_}")
     if format_ == "terminal":
-        _console().print(rendering.renderable(overview))
+        _console().print(rendering.renderable(overview, counted))
     else:
-        sys.stdout.write(rendering.render(overview))
+        sys.stdout.write(rendering.render(overview, counted))
 
 
 def _write_perfetto(timeline: Timeline, path: Path | None) -> None:

@@ -1,7 +1,7 @@
 """CUDA C++ to a fatbinary: one translation unit a source file and scalar type, cached on disk.
 
 In: a .cu file and the kernels wanted from it, as C++ expressions ("bias_gelu<__half>"). Out: a `Unit`: a fatbinary
-with machine code and PTX for the device at hand, and each kernel's symbol and parameters.
+with machine code and PTX for the device at hand, and each kernel's symbol, parameters and, as ptxas says, resources.
 
 nvcc runs as its own process rather than through `pycuda.compiler.compile`, which copies the source to another name
 (errors and `-lineinfo` would point there) and runs the preprocessor once more at every start to look up its cache.
@@ -15,16 +15,17 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from harness.entries import Entry, Parameter, entries_of
 from harness.errors import FuseproofError
+from harness.resources import Resources, parse
 from harness.vgpu import toolkit
 from harness.vgpu.cache import cache_directory, publish, read
 
-OPTIONS = ("-O3", "-std=c++17", "-lineinfo", "--no-compress")
+OPTIONS = ("-O3", "-std=c++17", "-lineinfo", "--no-compress", "-Xptxas", "-v")
 _INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 _LOCATION = re.compile(r"^(?P<file>[^\s(]+)\((?P<line>\d+)\): error", re.MULTILINE)
 
@@ -35,11 +36,12 @@ class CompileError(FuseproofError):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A compiled translation unit: `entries` by the C++ expression that named the kernel."""
+    """A compiled translation unit: `entries` by the C++ expression that named the kernel, `resources` by its symbol."""
 
     source: Path
     fatbin: bytes
     entries: dict[str, Entry]
+    resources: dict[str, Resources] = field(default_factory=dict)
 
 
 def compile_unit(source: Path, expressions: Sequence[str], capability: tuple[int, int]) -> Unit:
@@ -52,7 +54,9 @@ def compile_unit(source: Path, expressions: Sequence[str], capability: tuple[int
     fatbin, record = read(kept.with_suffix(".fatbin")), read(kept.with_suffix(".json"))
     if fatbin is None or record is None:
         fatbin, record = _build(nvcc, source, expressions, options, kept)
-    return Unit(source, fatbin, {name: _entry(row) for name, row in json.loads(record).items()})
+    rows = json.loads(record)
+    entries = {name: _entry(row) for name, row in rows["entries"].items()}
+    return Unit(source, fatbin, entries, {name: Resources(**row) for name, row in rows["resources"].items()})
 
 
 def find_nvcc() -> Path:
@@ -110,8 +114,9 @@ def _build(
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
         if done.returncode != 0:
             raise CompileError(_complaint(source, expressions, done.stdout + done.stderr))
-        listed = {name: asdict(entry) for name, entry in _entries(unit, expressions).items()}
-        content, record = fatbin.read_bytes(), json.dumps(listed).encode()
+        entries = {name: asdict(entry) for name, entry in _entries(unit, expressions).items()}
+        resources = {name: asdict(taken) for name, taken in parse(done.stdout + done.stderr).items()}
+        content, record = fatbin.read_bytes(), json.dumps({"entries": entries, "resources": resources}).encode()
     publish(kept.with_suffix(".json"), record)
     publish(kept.with_suffix(".fatbin"), content)
     return content, record

@@ -25,6 +25,7 @@ from harness.compiler import Unit, compile_unit
 from harness.device import Device, current
 from harness.dtypes import Scalar, scalar_of
 from harness.errors import FuseproofError
+from harness.resources import Resources
 
 if TYPE_CHECKING:
     import torch
@@ -196,6 +197,12 @@ def counted_launches() -> Iterator[Counter[str]]:
 _kernels_of: dict[Path, list[Kernel]] = {}
 _modules: dict[tuple[Path, str], list[tuple[Unit, Any]]] = {}
 _compile: Compile | None = None  # what stands in for compile_unit
+
+
+def resources_of(symbol: str) -> Resources | None:
+    """What ptxas said of a kernel that this process has loaded; None where it came in another way."""
+    units = (unit for loaded in _modules.values() for unit, _ in loaded)
+    return next((unit.resources[symbol] for unit in units if symbol in unit.resources), None)
 
 
 @contextmanager

@@ -25,6 +25,15 @@ class Occupancy:
     def warps_per_sm(self) -> int:
         return self.blocks_per_sm * self.warps_per_block
 
+    def share(self, gpu: Gpu) -> float:
+        """Theoretical occupancy: of the warps that an SM has room for, those that it holds."""
+        return self.warps_per_sm / gpu.warps_per_sm
+
+    def waves(self, blocks: int, gpu: Gpu) -> float:
+        """How often the GPU is filled by so many blocks: 2.1 are three rounds, the last of them nearly empty."""
+        at_once = self.blocks_per_sm * gpu.sms
+        return blocks / at_once if at_once else 0.0
+
 
 def occupancy(block: Extent | int, registers: int, shared_bytes: int, gpu: Gpu) -> Occupancy:
     """Blocks an SM; `shared_bytes` is static plus dynamic."""

@@ -1,6 +1,7 @@
 """Every figure of a timeline as JSON, for programs.
 
-In: an `Overview`. Out: text; times are integer nanoseconds, what is withheld is null and says why beside it.
+In: an `Overview`, perhaps a `Run` of counters. Out: text; times are integer nanoseconds, what is withheld
+is null and says why beside it.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.counted import Run
 from harness.timeline.overview import Overview
+from reports.counters import records as counters
 
 
-def render(overview: Overview) -> str:
-    """source, findings, devices, ranges, comparisons, kernels by the range that launched them."""
+def render(overview: Overview, counted: Run | None = None) -> str:
+    """source, findings, devices, ranges, comparisons, kernels by the range that launched them; counters."""
     figures = overview.figures
     source = {
         key: value for key, value in asdict(figures.timeline.source).items() if key not in ("threads", "processes")
     }
-    document = {
+    document: dict[str, Any] = {
         "source": source,
         "findings": [asdict(finding) for finding in figures.findings],
         "devices": _records(figures.devices),
@@ -39,6 +42,8 @@ def render(overview: Overview) -> str:
         ],
         "kernels": {kernels.title: _records(kernels.table) for kernels in overview.kernels},
     }
+    if counted is not None:
+        document["counters"] = counters.document(counted)
     return json.dumps(document, indent=1, ensure_ascii=False)
 
 

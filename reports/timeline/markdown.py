@@ -1,17 +1,22 @@
-"""A timeline's tables in Markdown. In: an `Overview`. Out: text."""
+"""A timeline's tables in Markdown, and those of counters where some were taken.
+
+In: an `Overview`, perhaps a `Run` of counters. Out: text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.counted import Run
 from harness.timeline.overview import Overview
+from reports.counters import tables as counters
 from reports.timeline.tables import Table, findings, heading, tables
 
 
-def render(overview: Overview) -> str:
+def render(overview: Overview, counted: Run | None = None) -> str:
     """A heading, a table each, and what is wrong with the source."""
     parts = [f"# {_escaped(heading(overview))}\n"]
-    for table in tables(overview):
+    for table in [*tables(overview), *(counters.tables(counted) if counted else ())]:
         parts += [f"## {_escaped(table.title)}\n", _table(table)]
         parts += ["".join(f"- {_escaped(note)}\n" for note in table.notes)] if table.notes else []
     if listed := findings(overview):

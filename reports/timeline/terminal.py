@@ -1,4 +1,7 @@
-"""A timeline's tables for a terminal. In: an `Overview`. Out: what rich prints; long names end in an ellipsis."""
+"""A timeline's tables for a terminal, and those of counters where some were taken.
+
+In: an `Overview`, perhaps a `Run` of counters. Out: what rich prints; long names end in an ellipsis.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,20 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.counted import Run
 from harness.timeline.names import one_line
 from harness.timeline.overview import Overview
+from reports.counters import tables as counters
 from reports.timeline import tables as made
 
 _LINE = 140
 _SHORTEST_NAME = 24
 
 
-def renderable(overview: Overview) -> RenderableType:
+def renderable(overview: Overview, counted: Run | None = None) -> RenderableType:
     """Where it comes from, every table with its notes, and the findings."""
     parts: list[RenderableType] = [_text(made.heading(overview), "bold"), ""]
-    for table in made.tables(overview):
+    for table in [*made.tables(overview), *(counters.tables(counted) if counted else ())]:
         parts += [_text(table.title, "bold"), _table(table), *map(_text, table.notes), ""]
     parts += [_text(sentence, "yellow") for sentence in made.findings(overview)]
     return Group(*parts)

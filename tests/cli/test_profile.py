@@ -14,6 +14,7 @@ SUITES = """
 import nvtx
 import torch
 
+from harness.kernel import Kernel
 from harness.suite import suite
 from harness.sweep import Sweep
 
@@ -36,9 +37,31 @@ def relu(case):
     return case.randn(case.batch, 1024)
 
 
+_tripled = Kernel("tripled.cu", "tripled")
+
+
+def tripled_fused(x):
+    out = torch.empty_like(x)
+    _tripled(out, x, grid=x.numel() // 128, block=128)
+    return out
+
+
+@suite(fused=tripled_fused, reference=lambda x: x * 3, sweep=Sweep(batch=8, dtype="fp32"))
+def tripled(case):
+    return case.randn(case.batch, 1024)
+
+
 @suite(fused=lambda x: x, reference=torch.neg, sweep=Sweep(batch=2, dtype="fp32"))
 def wrong(case):
     return case.randn(case.batch, 16)
+"""
+
+
+KERNEL = """
+__global__ void tripled(float* out, const float* in) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    out[i] = 3.0f * in[i];
+}
 """
 
 
@@ -47,6 +70,7 @@ def profile(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     (folder / "suites" / "area").mkdir(parents=True)
     (folder / "suites" / "area" / "test_some.py").write_text(SUITES)
+    (folder / "suites" / "area" / "tripled.cu").write_text(KERNEL)
     paths = [str(Path(__file__).parents[2]), str(folder)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("NVTX")}
 
@@ -140,3 +164,16 @@ def test_a_trace_for_perfetto_is_written_when_asked_for(profile):
     names = [event.get("name", "") for event in json.loads((profile.folder / "out.json").read_text())["traceEvents"]]
     assert any("doubled" in name for name in names)
     assert any("fp32-b8 fused" in name for name in names)
+
+
+def test_counters_of_the_fused_kernels_are_shown_with_the_lines_that_cost_most(profile):
+    done = profile("tripled", "--sample-blocks", "16")
+    assert done.returncode == 0, done.stderr
+    assert "Efficiency of the fused kernels on Tesla T4, counted" in done.stdout
+    assert "traffic ÷ compulsory traffic: DRAM 1, L2 1" in done.stdout
+    assert done.stdout.count("tripled: sampled 16 of 64 blocks, figures are scaled up") == 3
+    assert "out[i] = 3.0f * in[i];" in done.stdout
+
+
+def test_a_function_of_torch_operators_alone_has_no_counters(shown):
+    assert shown["counters"]["kernels"] == []

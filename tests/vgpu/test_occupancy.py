@@ -45,3 +45,13 @@ def test_a_partial_warp_takes_a_whole_one():
 def test_a_block_that_does_not_fit_says_why(threads, registers, shared, limit):
     found = occupancy(threads, registers, shared, T4)
     assert (found.blocks_per_sm, found.limit) == (0, limit)
+
+
+@pytest.mark.parametrize(("registers", "share"), [(32, 1.0), (64, 0.5), (65, 0.375)])
+def test_the_share_of_an_sm_s_warps_is_the_theoretical_occupancy(registers, share):
+    assert occupancy(256, registers, 0, V100).share(V100) == share
+
+
+@pytest.mark.parametrize(("blocks", "waves"), [(640, 1.0), (641, 641 / 640), (80, 0.125)])
+def test_waves_are_rounds_of_blocks_that_fill_the_gpu(blocks, waves):
+    assert occupancy(256, 32, 0, V100).waves(blocks, V100) == waves

@@ -1,0 +1,1 @@
+"""What the kernels of a fused function did, counted: tables, JSON and CSV, beside those of a timeline."""
