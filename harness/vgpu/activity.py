@@ -7,6 +7,7 @@ an activity and the call that submitted it share a correlation id, as CUPTI's re
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from harness.vgpu.counters.record import Counters
@@ -37,7 +38,7 @@ class Operation:
         return self.counters.dram_bytes if self.counters is not None else self.bytes
 
 
-_OPERATION = tuple(field.name for field in fields(Operation))
+_fields_of = attrgetter(*(field.name for field in fields(Operation)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +57,7 @@ class Activity(Operation):
     @staticmethod
     def of(operation: Operation, start: int, **times: Any) -> Activity:
         """An operation that starts then; `times` are the other fields."""
-        plain = {name: getattr(operation, name) for name in _OPERATION}
-        return Activity(**plain, start=start, end=start + operation.duration, **times)
+        return Activity(*_fields_of(operation), start=start, end=start + operation.duration, **times)
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,6 +277,8 @@ class Clock:
     def _before(self, stream: int) -> Point:
         """Everything that the next operation of this stream must wait for."""
         own, default = self._of(stream), self._streams[DEFAULT_STREAM]
+        if len(self._streams) == 1:  # as most programs have it, and this is every launch
+            return Point(own.ready, own.last)
         if stream == DEFAULT_STREAM:
             waited_for = [other for other in self._streams.values() if other.blocking]
         else:
@@ -284,7 +286,10 @@ class Clock:
         return Point(max(each.ready for each in waited_for), _joined(each.last for each in waited_for))
 
     def _of(self, stream: int) -> _Stream:
-        return self._streams.setdefault(stream, _Stream())
+        known = self._streams.get(stream)
+        if known is None:
+            known = self._streams[stream] = _Stream()
+        return known
 
     def _wait(self, until: int) -> None:
         """The last call does not return before `until`."""
