@@ -1,4 +1,4 @@
-"""The `fuseproof` command: run, check, mutate, profile, import, devices.
+"""The `fuseproof` command: run, check, mutate, profile, import, devices, validate-model.
 
 In: options as text. Out: tables on the terminal, files, exit code 1 when a case fails and 2 when a command cannot run.
 Every heavy import waits until a command needs it, so that --help answers at once.
@@ -67,6 +67,7 @@ PerfettoOut: TypeAlias = Annotated[
 ]
 FILE_REPORTS = ("markdown", "csv", "json")
 DEFAULT_OUT = Path("reports/out")
+DOCUMENT = Path("docs/model-validation.md")
 
 
 @app.command()
@@ -245,6 +246,29 @@ def import_(
     timeline = load(file)
     _print_timeline(overview(figures(timeline, device), range_ or ()), format_)
     _write_perfetto(timeline, perfetto)
+
+
+@app.command("validate-model")
+def validate_model(
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Fit the parameters again, each cell left out once: minutes.")
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write docs/model-validation.md and the stated error.")
+    ] = False,
+) -> None:
+    """The time model against published times: errors, and the few parameters that were fitted."""
+    from harness.discovery import report
+    from harness.validation.command import validate, write_result
+
+    validation, console = validate(refit=fit), _console()
+    console.print(report("validation.terminal").renderable(validation))
+    if write:
+        path = report("validation.markdown").write(validation, DOCUMENT)
+        console.print(f"Written: {path}, {write_result(validation)}", highlight=False, soft_wrap=True)
+    if not validation.reproduced:
+        print("fuseproof: the fit finds other values than the data files hold", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def main() -> None:

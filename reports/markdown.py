@@ -37,7 +37,8 @@ def _source(run: Run) -> str:
     if run.source == "modelled":
         return (
             f"Device {run.device} ({run.device_name}). Launches and numbers come from executing the kernels' PTX; "
-            "times and gaps are modelled by a virtual clock, not measured on a GPU.\n"
+            "times and gaps are modelled by a virtual clock, not measured on a GPU."
+            + (f" {stated}.\n" if (stated := rows.stated_errors(run)) else "\n")
         )
     return f"Device {run.device} ({run.device_name}). Times are measured on this GPU.\n"
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from harness.results.record import CaseResult, Profile, Run, Variant
+from harness.validation.stated import stated_error
 
 Figure: TypeAlias = int | float | str | bool | None
 NOTHING = "-"
@@ -65,6 +66,12 @@ def footer(results: list[CaseResult]) -> str:
     if means := mean_speedups(results):
         text += f"; geometric mean speedup: wall {means[0]:.2f}x, busy {means[1]:.2f}x"
     return text
+
+
+def stated_errors(run: Run) -> str:
+    """How far modelled times are from published ones; nothing where none are shown."""
+    shown = run.source == "modelled" and any(result.fused for result in run.results)
+    return stated_error() if shown else ""
 
 
 def exceptions(results: list[CaseResult]) -> list[str]:

@@ -5,6 +5,8 @@ In: a `Run`. Out: what rich prints; "reference → fused" in one cell, so that a
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -13,13 +15,14 @@ from harness.results.record import CaseResult, Run
 from reports import table as rows
 from reports import variants
 
+_WIDTH = 118  # of lines of text
 _LEFT = ("case", "dtype", "equal")
 _COLOURS = {"NO": "bold red", "yes": "green"}
 
 
 def tables(run: Run) -> list[RenderableType]:
     """One a suite: its title, the table, a line below; the table of variants, where there are any; an empty line."""
-    return [
+    made: list[RenderableType] = [
         Group(
             Text(rows.title(run, results), style="bold"),
             _table(results),
@@ -30,6 +33,9 @@ def tables(run: Run) -> list[RenderableType]:
         )
         for results in rows.suites(run)
     ]
+    if stated := rows.stated_errors(run):
+        made.append(Group(Text(fill(stated, _WIDTH)), ""))
+    return made
 
 
 def _table(results: list[CaseResult]) -> Table:

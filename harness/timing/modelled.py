@@ -24,6 +24,7 @@ from harness.timeline.ranges import Range, region
 from harness.timeline.schema import UNKNOWN, Timeline
 from harness.timeline.summary import Ints, launched_by, summarise, total_dram_bytes
 from harness.timing.torch_launches import torch_launches
+from harness.validation.stated import stated_error
 from harness.vgpu.activity import ApiCall
 from harness.vgpu.clock import Clock
 from harness.vgpu.graph import Graph, recorded
@@ -34,10 +35,7 @@ if TYPE_CHECKING:
 
 COUNTED = Mode(checked=False, counted=True)
 
-STATED_ERROR = (
-    "modelled times of eager PyTorch lie within 12.5 % of 28 published ones (BERT-base's encoder on a V100, "
-    "FasterTransformer 2.1; tests/timing/test_published_encoder.py); other GPUs and fused kernels are not verified"
-)
+STATED_ERROR = stated_error()  # from the committed validation
 
 
 _REPLAYED_ON = 0  # torch's current stream

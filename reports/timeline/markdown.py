@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from harness.counted import Run
 from harness.timeline.overview import Overview
 from reports.counters import tables as counters
-from reports.timeline.tables import Table, findings, heading, tables
+from reports.timeline.tables import Table, findings, heading, stated_errors, tables
 
 
 def render(overview: Overview, counted: Run | None = None) -> str:
@@ -19,6 +19,8 @@ def render(overview: Overview, counted: Run | None = None) -> str:
     for table in [*tables(overview), *(counters.tables(counted) if counted else ())]:
         parts += [f"## {_escaped(table.title)}\n", _table(table)]
         parts += ["".join(f"- {_escaped(note)}\n" for note in table.notes)] if table.notes else []
+    if stated := stated_errors(overview):
+        parts.append(f"{_escaped(stated)}.\n")
     if listed := findings(overview):
         parts += ["## Findings\n", "".join(f"- {_escaped(sentence)}\n" for sentence in listed)]
     return "\n".join(parts)

@@ -15,6 +15,7 @@ import pandas as pd
 from harness.timeline.figures import CAUSE_COLUMNS
 from harness.timeline.overview import Comparison, Overview
 from harness.timeline.schema import UNKNOWN
+from harness.validation.stated import stated_error
 
 NOTHING = "-"
 WITHHELD = "withheld"
@@ -48,6 +49,11 @@ def tables(overview: Overview) -> list[Table]:
     """All that have rows."""
     made = [_launches(overview), _gaps(overview), _comparisons(overview), *_kernels(overview)]
     return [table for table in made if table.rows]
+
+
+def stated_errors(overview: Overview) -> str:
+    """How far modelled times are from published ones; nothing where times are measured."""
+    return stated_error() if overview.figures.timeline.source.times == "modelled" else ""
 
 
 def findings(overview: Overview) -> list[str]:

@@ -5,6 +5,8 @@ In: an `Overview`, perhaps a `Run` of counters. Out: what rich prints; long name
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +26,8 @@ def renderable(overview: Overview, counted: Run | None = None) -> RenderableType
     parts: list[RenderableType] = [_text(made.heading(overview), "bold"), ""]
     for table in [*made.tables(overview), *(counters.tables(counted) if counted else ())]:
         parts += [_text(table.title, "bold"), _table(table), *map(_text, table.notes), ""]
+    if stated := made.stated_errors(overview):
+        parts += [Text(fill(stated, _LINE - 2)), ""]
     parts += [_text(sentence, "yellow") for sentence in made.findings(overview)]
     return Group(*parts)
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -163,3 +164,11 @@ def test_help_imports_nothing_heavy():
     )
     assert done.stdout.splitlines()[-1] == "[]"
     assert "devices" in done.stdout
+
+
+def test_validate_model_prints_errors_and_parameters(project, monkeypatch):
+    monkeypatch.chdir(Path(cli.__file__).parents[1])  # where reports/ is
+    code, out, _ = project("validate-model")
+    assert code == 0
+    assert "Encoder on a T4, FasterTransformer 2.1" in out
+    assert "gpu.gemm_step_cycles" in out

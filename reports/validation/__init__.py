@@ -1,0 +1,1 @@
+"""Renders the time model's validation."""
