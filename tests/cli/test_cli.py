@@ -112,7 +112,10 @@ def test_options_choose_the_cases_and_the_seed(project, tmp_path):
     [
         (["check", "nothing"], "fuseproof: no suite answers to 'nothing': there are relu, wrong\n"),
         (["check", "--dtype", "fp17"], "fuseproof: no dtype is called 'fp17': choose from fp16, bf16, fp32, fp64\n"),
-        (["check", "--device", "tpu"], "fuseproof: no device is called 'tpu': it is vgpu, vgpu:GPU, cuda or cuda:N"),
+        (
+            ["check", "--device", "tpu"],
+            "fuseproof: no device is called 'tpu': it is vgpu, vgpu:GPU, vgpu:GPU:HOST, cuda or cuda:N",
+        ),
         (["check", "--device", "vgpu:A100"], "fuseproof: this process runs on vgpu:T4: start another one"),
         (["check", "-k", "b99"], "fuseproof: no case of relu, wrong matches 'b99'\n"),
         (["run", "--variants", "fast"], "fuseproof: --variants takes graph, compile, all or none, not 'fast'\n"),
