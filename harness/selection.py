@@ -20,7 +20,7 @@ from harness.sweep import AxisValue, Sweep, axis_values, parse_values
 class Selection:
     """`axes` replaces the values of a sweep's axes; `keyword` keeps the cases whose id contains it.
 
-    `family`: "none" is the suites' own inputs, "few" these and each family of inputs once, in the dtypes by turns,
+    `family`: "none" is the suites' own inputs, "few" these and each family once a part of the edges, dtypes by turns,
     "all" these, the suites' edges, and each family at each of them; any other is the name of one family, and only that.
     """
 
@@ -47,8 +47,10 @@ class Selection:
         return [case for case in cases if self.keyword in repr(case)]
 
     def _in_turn(self, suite: Suite, sweep: Sweep) -> list[Case]:
-        """Each family at one case, the cases by turns: whatever depends on the dtype alone, few families show."""
-        cases = self._of(suite, sweep)
+        """Each family at one case a part, the dtypes by turns: what depends on the dtype alone, few families show."""
+        return [case for part in sweep.parts() for case in self._in_turn_at(suite, self._of(suite, part))]
+
+    def _in_turn_at(self, suite: Suite, cases: Sequence[Case]) -> list[Case]:
         turns = enumerate(suite.family_names() if cases else ())
         made = [Case(suite.name, cases[turn % len(cases)].axes, self.seed, family) for turn, family in turns]
         return sorted(made, key=lambda case: [one.axes for one in cases].index(case.axes))

@@ -65,6 +65,10 @@ class Sweep:
         checked = {name: axis_values(name, wanted) for name, wanted in values.items()}
         return _of([{name: checked.get(name, own) for name, own in part.items()} for part in self._parts])
 
+    def parts(self) -> list[Sweep]:
+        """The sweeps that were added up to this one."""
+        return [_of([part]) for part in self._parts]
+
     def quick(self) -> Sweep:
         """The first value of every axis of every part, all dtypes: what a smoke test runs."""
         return _of([{name: own if name == "dtype" else own[:1] for name, own in part.items()} for part in self._parts])

@@ -39,6 +39,21 @@ def test_options_apply_on_top_of_a_quick_selection(negated):
     ]
 
 
+def test_few_families_run_once_at_the_first_size_of_each_part_of_the_edges_dtypes_by_turns():
+    edges = Sweep(batch=(2, 3), dtype=("fp16", "fp32")) + Sweep(batch=9001, dtype=("fp16", "fp32"))
+    families = {"input": ("large", "sorted", "nan")}
+
+    @suite(fused=torch.neg, reference=torch.neg, sweep=Sweep(batch=1, dtype="fp32"), edges=edges, families=families)
+    def negated(case):
+        return case.randn(case.batch)
+
+    assert ids(select(family="few").jobs([negated])) == [
+        "negated[fp32-b1]",
+        *(f"negated[{name}]" for name in ("fp16-b2-large", "fp16-b2-nan", "fp32-b2-sorted")),
+        *(f"negated[{name}]" for name in ("fp16-b9001-large", "fp16-b9001-nan", "fp32-b9001-sorted")),
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
