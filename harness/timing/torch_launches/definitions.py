@@ -20,13 +20,18 @@ _KEYS = (DispatchKey.CompositeExplicitAutograd, DispatchKey.CompositeExplicitAut
 
 # source; operators
 _DEFINED = {
-    "TensorCompare.cpp": "isinf",
-    "ReduceOps.cpp": "logsumexp dist",
-    "Loss.cpp": "binary_cross_entropy_with_logits",
+    "TensorCompare.cpp": "isinf allclose",
+    "ReduceOps.cpp": "logsumexp dist _is_all_true _is_any_true",
+    "Loss.cpp": "binary_cross_entropy_with_logits soft_margin_loss",
+    "UnaryOps.cpp": "rad2deg deg2rad",
+    "BinaryOps.cpp": "ldexp",
+    "Linear.cpp": "_trilinear",
+    "AffineGridGenerator.cpp": "affine_grid_generator",
     "TensorAdvancedIndexing.cpp": "index_fill index_put put masked_scatter",
     "TensorTransformations.cpp": "rot90",
     "PadNd.cpp": "constant_pad_nd",
-    "TensorShape.cpp": "diagonal_backward slice_backward select_backward select_scatter slice_scatter diag_embed",
+    "TensorShape.cpp": "diagonal_backward slice_backward select_backward select_scatter slice_scatter block_diag "
+    "diag_embed",
     "PixelShuffle.cpp": "pixel_shuffle pixel_unshuffle",
     "Activation.cpp": "celu",
     "Distance.cpp": "_euclidean_dist",
@@ -35,14 +40,16 @@ _DEFINED = {
 
 
 def rules() -> dict[str, Rule]:
-    definition = composed(_defined)
-    return {
-        name: Rule(definition, _NATIVE + source) for source, names in _DEFINED.items() for name in names.split()
-    } | {
+    return {name: Rule(LAUNCHES, _NATIVE + source) for source, names in _DEFINED.items() for name in names.split()} | {
         "trace": Rule(composed(lambda call: call["self"].diagonal().sum()), _NATIVE + "cuda/TriangularOps.cu"),
         "equal": Rule(composed(_equal), _NATIVE + "cuda/Equal.cpp"),
         "count_nonzero": Rule(composed(_count), _NATIVE + "TensorAdvancedIndexing.cpp"),
     }
+
+
+def is_defined(operator: Any) -> bool:
+    """Whether PyTorch has such a definition of the operator, whose in-place form may be a kernel of its own."""
+    return any(torch._C._dispatch_has_kernel_for_dispatch_key(operator.name(), key) for key in _KEYS)
 
 
 def _defined(call: OperatorCall) -> Any:
@@ -56,6 +63,9 @@ def _equal(call: OperatorCall) -> Any:
     """Tensors of one shape are compared, and the host waits for the answer."""
     one, other = call["self"], call["other"]
     return one.shape == other.shape and torch.eq(one, other).all().item()
+
+
+LAUNCHES = composed(_defined)
 
 
 def _count(call: OperatorCall) -> Any:

@@ -6,8 +6,11 @@ import torch
 
 from harness.timing.torch_launches.rule import Rule, nothing
 
-_VIEWS = "_unsafe_view alias detach set_ squeeze_ unsqueeze_ t_ transpose_ is_same_size split split_with_sizes"
-_ALLOCATIONS = "empty empty_like empty_strided new_empty new_empty_strided"
+_VIEWS = (
+    "_unsafe_view alias detach set_ squeeze_ unsqueeze_ t_ "
+    "transpose_ is_same_size split split_with_sizes unsafe_split unsafe_split_with_sizes unsafe_chunk"
+)
+_ALLOCATIONS = "empty empty_permuted empty_like empty_strided new_empty new_empty_strided"
 
 VIEW = Rule(nothing, "aten/src/ATen/native/TensorShape.cpp", cost="view")
 PROFILER = Rule(nothing, "torch/csrc/autograd/record_function_ops.cpp", cost="view")  # a name around other operators

@@ -91,7 +91,8 @@ UNARY = _functors(
     ("erf erfc erfinv", "erf_kernel_cuda", "UnarySpecialOpsKernel.cu", 20, 1),
     ("sigmoid", "sigmoid_kernel_cuda", "UnarySpecialOpsKernel.cu", 6, 2),
     ("logit", "logit_kernel_cuda", "UnarySpecialOpsKernel.cu", 14, 1),
-    ("lgamma digamma", "lgamma_kernel_cuda", "UnaryGammaKernels.cu", 60, 2),
+    ("lgamma digamma polygamma", "lgamma_kernel_cuda", "UnaryGammaKernels.cu", 60, 2),
+    ("sinc i0", "sinc_kernel_cuda", "UnarySpecialOpsKernel.cu", 20, 1),
 )
 ACTIVATION = _functors(
     ("gelu", "GeluCUDAKernelImpl", "ActivationGeluKernel.cu", 24, 2),

@@ -46,6 +46,9 @@ def rules() -> dict[str, Rule]:
         "_index_put_impl_": Rule(_index_put, _NATIVE + "TensorAdvancedIndexing.cpp"),
         "_unsafe_index": Rule(_index, _CUDA + "IndexKernel.cu", form=_INDEXED),
         "index_add": Rule(_index_add, _CUDA + "Indexing.cu"),
+        "index_reduce": Rule(_index_add, _CUDA + "Indexing.cu"),
+        "put_": Rule(_put, _CUDA + "IndexKernel.cu", form="index_elementwise_kernel"),
+        "nonzero_static": Rule(_nonzero_static, _CUDA + "Nonzero.cu"),
         "index_copy": Rule(_index_write("index_copy_kernel_impl"), _CUDA + "IndexKernel.cu"),
         "index_fill_": Rule(_index_fill, _CUDA + "IndexKernel.cu", form="memcpy? index_fill_kernel_impl"),
         "masked_select": Rule(_masked_select, _CUDA + "IndexKernel.cpp"),
@@ -99,6 +102,30 @@ def _take(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
     output = call.output
     read = nbytes(call["index"]) + nbytes(output)
     return sweep("index_elementwise_kernel<128, 4, take_kernel>", output.numel(), read=read, written=nbytes(output))
+
+
+def _put(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    source, written = call["source"], nbytes(call["source"])
+    name = "index_elementwise_kernel<128, 4, put_kernel>"
+    return sweep(name, source.numel(), read=written + nbytes(call["index"]), written=written, integers=16)
+
+
+def _nonzero_static(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    """The size is given, so that the host waits for nothing: counts a block, their sums, the places, the filling."""
+    mask, output = call["self"], call.output
+    if output.numel() == 0:
+        return []
+    items, block = mask.numel(), (512, 1, 1)
+    blocks = (ceil(items / (512 * 16)), 1, 1)
+    indices = sweep("write_indices", output.size(0), written=nbytes(output), integers=20, block=(256, 1, 1), each=1)
+    return [
+        *movement.made_contiguous(mask, gpu),
+        *sweep("calc_block_sums", items, read=nbytes(mask), written=4 * blocks[0], grid=blocks, block=block),
+        *sweep("compute_agg", blocks[0], read=4 * blocks[0], written=8 * blocks[0], grid=(1, 1, 1), block=block),
+        *sweep("flag_kernel", items, read=nbytes(mask), written=8 * output.size(0), grid=blocks, block=block),
+        *sweep("write_fill_value", output.size(0), written=8 * output.size(0), block=block, each=1),
+        *(indices if mask.dim() > 1 else []),
+    ]
 
 
 def _scatter(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:

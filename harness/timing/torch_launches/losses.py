@@ -1,12 +1,13 @@
 """Losses: an elementwise kernel and the mean or sum of its results, or one block over the targets.
 
-Read from aten/src/ATen/native/cuda/Loss.cu, NLLLoss.cu (as nll_loss_forward_out_cuda_template) and
+Read from aten/src/ATen/native/cuda/Loss.cu (nll_loss_forward_out_cuda_template), NLLLoss2d.cu and
 aten/src/ATen/native/Loss.cpp.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import torch
 
@@ -33,6 +34,8 @@ def rules() -> dict[str, Rule]:
         "huber_loss": Rule(_pointwise(HUBER), _NATIVE + "Loss.cpp", form=_FORM),
         "binary_cross_entropy": Rule(_pointwise(BCE), source, form=_FORM),
         "nll_loss_forward": Rule(_nll, source, form="elementwise? nll_loss_forward"),
+        "nll_loss2d_forward": Rule(_nll_of_images, _NATIVE + "cuda/NLLLoss2d.cu"),
+        "nll_loss2d_backward": Rule(_nll_of_images_backward, _NATIVE + "cuda/NLLLoss2d.cu"),
         "nll_loss_backward": Rule(_nll_backward, source, form="elementwise nll_loss_backward"),
     }
 
@@ -81,6 +84,31 @@ def _nll_backward(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
         grid=(1, 1, 1),
         block=_block(rows),
     )
+    return [*pointwise.kernel(FILL, gradient, [], gpu), *kernel]
+
+
+def _nll_of_images(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    """Each pixel alone; or added up by atomics into zeroed results, and divided where the mean is asked for."""
+    target, outputs = call["target"], call.outputs
+    zeroed = [launch for output in outputs for launch in pointwise.kernel(FILL, output, [], gpu)]
+    pixels = target.numel()
+    if pixels == 0:
+        return zeroed
+    read = nbytes(target) + pixels * call["self"].element_size()
+    if call["reduction"] == _NONE:
+        name = "nll_loss2d_forward_no_reduce_kernel"
+        return sweep(name, pixels, read=read, written=nbytes(call.output), block=(1024, 1, 1), each=1)
+    grid = (target.size(0) * max(1, ceil(pixels // target.size(0) / 1024) // 128), 1, 1)
+    kernel = sweep("nll_loss2d_forward_kernel", pixels, read=read, integers=16, grid=grid, block=(1024, 1, 1))
+    last = sweep("nll_loss2d_forward_size_average_kernel", 1, read=8, written=4, grid=(1, 1, 1), block=(1, 1, 1))
+    return [*zeroed, *kernel, *(last if call["reduction"] == _MEAN else [])]
+
+
+def _nll_of_images_backward(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
+    gradient, pixels = call.output, call["target"].numel()
+    name = "nll_loss2d_backward_no_reduce_kernel" if call["reduction"] == _NONE else "nll_loss2d_backward_kernel"
+    written = pixels * gradient.element_size()
+    kernel = sweep(name, pixels, read=nbytes(call["target"]), written=written, block=(1024, 1, 1), each=1)
     return [*pointwise.kernel(FILL, gradient, [], gpu), *kernel]
 
 

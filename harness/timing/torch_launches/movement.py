@@ -43,6 +43,8 @@ def rules() -> dict[str, Rule]:
         "logspace": _generated("logspace"),
         "eye": Rule(_eye, _CUDA + "TensorFactories.cu", form="elementwise elementwise"),
         "tril": triangle,
+        "tril_indices": _generated("tril_indices", "TensorFactories.cu"),
+        "triu_indices": _generated("triu_indices", "TensorFactories.cu"),
         "triu": triangle,
         "masked_fill_": Rule(_masked_fill_in_place, MASKED_FILL.source, form="memcpy? elementwise"),
         "masked_fill": Rule(
@@ -112,14 +114,14 @@ def _triangle(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
     return sweep("triu_tril_kernel", output.numel(), read=nbytes(output) // 2, written=nbytes(output), integers=16)
 
 
-def _generated(name: str) -> Rule:
+def _generated(name: str, source: str = "RangeFactories.cu") -> Rule:
     def launches(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
         output = call.output
         return sweep(
             f"elementwise_kernel_with_index<{name}>", output.numel(), written=nbytes(output), integers=2, each=1
         )
 
-    return Rule(launches, _CUDA + "RangeFactories.cu", form="elementwise_kernel_with_index?")
+    return Rule(launches, _CUDA + source, form="elementwise_kernel_with_index?")
 
 
 def _eye(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:

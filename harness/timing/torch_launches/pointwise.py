@@ -64,9 +64,10 @@ def _launches_of(functor: Functor) -> Launches:
 def _power(call: OperatorCall, gpu: Gpu) -> Sequence[Launch]:
     """The power of 0 is a fill, that of 1 a copy (pow_Tensor_Scalar_out, Pow.cpp)."""
     exponent, output = call["exponent"], call.output
-    if exponent == 0 and not isinstance(exponent, torch.Tensor):
+    number = None if isinstance(exponent, torch.Tensor) else exponent
+    if number == 0:
         return kernel(FILL, output, [], gpu)
-    if exponent == 1 and not isinstance(exponent, torch.Tensor):
+    if number == 1:
         return copied(call["self"], output, gpu)
     return kernel(FUNCTORS["pow"], output, call.inputs, gpu)
 

@@ -42,7 +42,7 @@ _REDUCTIONS = {
     "argmin": ("ArgMinOps", _CUDA + "ReduceArgMinKernel.cu", 2),
     "any": ("or_kernel_cuda", _CUDA + "ReduceLogicKernel.cu", 1),
     "all": ("and_kernel_cuda", _CUDA + "ReduceLogicKernel.cu", 1),
-    "aminmax": ("MinMaxOps", _CUDA + "ReduceMinMaxKernel.cu", 2),
+    "aminmax": ("MinMaxOps", _CUDA + "ReduceAMinMaxKernel.cu", 2),
     **dict.fromkeys(("linalg_vector_norm", "norm"), ("NormTwoOps", _CUDA + "ReduceNormKernel.cu", 2)),
 }
 

@@ -63,7 +63,8 @@ def find(operator: torch._ops.OpOverload) -> Rule | None:
     if name in known:
         return known[name]
     if name.endswith("_") and name.removesuffix("_") in known:
-        return known[name.removesuffix("_")]
+        found = known[name.removesuffix("_")]
+        return found if found.launches is not definitions.LAUNCHES or definitions.is_defined(operator) else None
     return free.VIEW if free.is_view(operator) else None
 
 

@@ -43,3 +43,16 @@ def test_batch_norm_is_cudnns_where_it_may_be(names, shape, dtype, training, ker
 def test_group_norm_has_a_kernel_for_its_parameters(names, affine, kernels):
     image, weight = torch.ones(2, 8, 4, 4), torch.ones(8)
     assert len(names(lambda: F.group_norm(image, 2, *([weight, weight] if affine else [])))) == kernels
+
+
+@pytest.mark.parametrize(
+    ("reduction", "kernels"),
+    [
+        ("none", ["nll_loss2d_forward_no_reduce_kernel"]),
+        ("sum", ["FillFunctor", "FillFunctor", "nll_loss2d_forward_kernel"]),
+        ("mean", ["FillFunctor", "FillFunctor", "nll_loss2d_forward_kernel", "nll_loss2d_forward_size_average_kernel"]),
+    ],
+)
+def test_a_loss_over_pixels_adds_up_by_atomics(names, meta, reduction, kernels):
+    chances, target = meta(2, 4, 8, 8), meta(2, 8, 8, dtype=torch.long)
+    assert names(lambda: F.nll_loss(chances, target, reduction=reduction)) == kernels
