@@ -272,6 +272,13 @@ def test_softmax_in_float_of_halves_is_one_kernel():
     ]
 
 
+def test_log_softmax_in_float_of_halves_is_one_kernel_too():
+    x = torch.zeros(8, 64, dtype=HALF)
+    for function in (F.log_softmax, torch.log_softmax, torch.Tensor.log_softmax):
+        assert names(lambda function=function: function(x, -1, dtype=FLOAT)) == ["softmax_warp_forward"]
+    assert len(names(lambda: F.log_softmax(x.float(), -1, dtype=torch.float64))) == 3
+
+
 def test_layer_norm_is_one_vectorised_kernel_a_row_a_block():
     (kernel,) = launched(lambda x: F.layer_norm(x, (768,), x[0], x[1]), torch.zeros(24, 768))
     assert (kernel.name, kernel.grid, kernel.block) == ("vectorized_layer_norm_kernel", (24, 1, 1), (32, 4, 1))

@@ -43,7 +43,7 @@ class Composite:
 
 
 def _softmax(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence[Launch]:
-    """softmax(half, dtype=float32) is one kernel (softmax, half_to_float); other dtypes are cast first."""
+    """softmax(half, dtype=float32) is one kernel (softmax, log_softmax: half_to_float); others are cast first."""
     source = arguments["input"]
     if source.dtype == torch.float16 and result.dtype == torch.float32:
         return rows.softmax(source, arguments["dim"], result, gpu)
@@ -89,6 +89,9 @@ RULES: dict[Callable, Composite] = {
     F.softmax: Composite(_softmax, _casts, "aten/src/ATen/native/SoftMax.cpp"),
     torch.softmax: _SOFTMAX,
     torch.Tensor.softmax: _SOFTMAX,
+    F.log_softmax: Composite(_softmax, _casts, "aten/src/ATen/native/SoftMax.cpp"),
+    torch.log_softmax: _SOFTMAX,
+    torch.Tensor.log_softmax: _SOFTMAX,
     F.dropout: Composite(_dropout, _drops, "aten/src/ATen/native/Dropout.cpp"),
     torch.dropout: Composite(_dropout, _drops, "aten/src/ATen/native/Dropout.cpp", ("input", "p", "training")),
     F.rms_norm: Composite(_rms_norm, _always, "aten/src/ATen/native/layer_norm.cpp"),

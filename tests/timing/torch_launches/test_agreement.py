@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 
 from harness.errors import FuseproofError
 from harness.timing.torch_launches import pointwise, table
@@ -229,3 +230,15 @@ def test_the_committed_report_is_what_the_rules_and_traces_say(compared):
         "docs/torch-launches.md is not up to date: write it with python -m harness.timing.torch_launches.agreement "
         f"{' '.join(f'tests/timeline/data/{name}' for name in TRACES)} --to docs/torch-launches.md"
     )
+
+
+def test_grids_and_blocks_of_row_kernels_are_the_recorded_ones(launched):
+    events = json.loads(gzip.decompress((DATA / TRACES[0]).read_bytes()))["traceEvents"]
+    recorded = {
+        (tuple(event["args"]["grid"]), tuple(event["args"]["block"]))
+        for event in events
+        if event.get("cat") == "kernel" and "vectorized_layer_norm_kernel" in event["name"]
+    }
+    x, weight = (torch.empty(shape, dtype=torch.bfloat16, device="meta") for shape in ((1, 141, 512), (512,)))
+    (kernel,) = launched(torch.nn.functional.layer_norm, x, (512,), weight, weight, gpu="H100")
+    assert recorded == {(kernel.grid, kernel.block)}

@@ -29,6 +29,8 @@ What a CPU run cannot show is assumed:
 
 - a number read from a tensor, a copy, or a step counter of an optimizer is taken for the GPU's, although it may be
   the host's in a CUDA program;
+- what moves a tensor to the host without an operator (`tolist`, `numpy`, `cpu` of a tensor that is there already) is
+  not seen, so that its copy and its wait are missing;
 - cuBLAS takes one kernel for a product, cuDNN one for a convolution: how they split work is their heuristics'
   choice;
 - `scaled_dot_product_attention` takes flash, else the memory-efficient kernel, else the math operators; cuDNN's
