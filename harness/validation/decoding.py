@@ -178,10 +178,11 @@ def _norm(to: Precision, rows: int, inputs: int) -> Kernel:
 
 def _attention(to: Precision, rows: int, keys: int) -> Kernel:
     """masked_attention_kernel_opt: a block a head, a warp takes key after key, for scores and then for values."""
-    each = ceil(keys / (ATTENTION_THREADS // 32))
-    loads = 2 * keys / (ATTENTION_THREADS // 32) + 1
-    return kernel("attention", rows * HEADS, ATTENTION_THREADS, loads=loads, stores=0.3,
-                  access=2 * to.item, instructions=60 + 40 * each, special=1, rounds=2 * each + 1, waits=20)  # fmt: skip
+    warps = ATTENTION_THREADS // 32
+    each = ceil(keys / warps)
+    return kernel("attention", rows * HEADS, ATTENTION_THREADS, loads=2 * keys / warps + 1, stores=0.3,
+                  access=2 * to.item, instructions=60 + 40 * each, special=1, rounds=2 * each + 1,
+                  waits=20)  # fmt: skip
 
 
 def _elementwise(to: Precision, name: str, elements: int) -> Kernel:
