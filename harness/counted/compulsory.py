@@ -1,12 +1,15 @@
 """The bytes that a function cannot but move: every input read once, every output written once.
 
-In: a function's inputs and outputs. Out: bytes. Memory that two inputs share counts once; of a view only what it spans.
+In: a function's inputs and outputs. Out: bytes, in whole sectors, for memory moves no less. Memory that two inputs
+share counts once; of a view only as much as it has elements.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+
+from harness.vgpu.counters.record import SECTOR_BYTES
 
 
 def compulsory_bytes(inputs: Any, outputs: Any) -> int | None:
@@ -24,7 +27,7 @@ def _memory(values: Any) -> dict[int, int]:
         storage = tensor.untyped_storage()
         used = min(storage.nbytes(), tensor.numel() * tensor.element_size())
         found[storage.data_ptr()] = max(found.get(storage.data_ptr(), 0), used)
-    return {address: used for address, used in found.items() if used}
+    return {address: -(-used // SECTOR_BYTES) * SECTOR_BYTES for address, used in found.items() if used}
 
 
 def tensors(values: Any) -> Iterator[Any]:

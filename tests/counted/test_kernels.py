@@ -47,9 +47,19 @@ def test_what_goes_through_memory_between_kernels_is_traffic_beyond_that(both):
     assert both.traffic == 3
 
 
-def test_a_view_of_few_elements_is_compulsory_only_as_far_as_it_reaches(device):
+def test_of_a_view_its_elements_are_compulsory(device):
     base = torch.ones(64, 64)
     assert count(doubled, [base[:32]], device).compulsory_bytes == 2 * 32 * 64 * 4
+
+
+def test_memory_moves_whole_sectors(device):
+    run = count(doubled, [torch.ones(3)], device)
+    assert run.compulsory_bytes == run.counters.dram_bytes == 2 * 32
+
+
+def test_memory_that_two_inputs_share_is_read_once(device):
+    x = torch.ones(64, 64)
+    assert count(lambda a, b: doubled(a), [x, x.view(-1)], device).compulsory_bytes == 2 * 64 * 64 * 4
 
 
 def test_traffic_is_withheld_where_an_output_lies_in_an_input(device):

@@ -7,7 +7,7 @@ Out: `Counters`; where blocks were sampled, scaled up to all of them.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -69,10 +69,10 @@ class Counted:
 
 def counters(counted: Counted, by_line: bool = False) -> Counters:
     """The record; figures of lines only where they are asked for."""
-    scale = Fraction(counted.blocks, counted.sampled) if counted.sampled else Fraction(1)
+    all_of_them = counted.sampled == counted.blocks
 
     def scaled(value: int) -> int:
-        return round(value * scale)
+        return value if all_of_them else round(Fraction(value * counted.blocks, counted.sampled))
 
     figures: dict[str, Any] = {
         name: {kind: scaled(count) for kind, count in sorted(value.items())}
@@ -84,12 +84,12 @@ def counters(counted: Counted, by_line: bool = False) -> Counters:
     return Counters(
         blocks=counted.blocks,
         warps=counted.warps,
-        sampled_blocks=counted.sampled if counted.sampled < counted.blocks else 0,
+        sampled_blocks=0 if all_of_them else counted.sampled,
         # what several blocks touch, others touch as well: it does not grow with their number
         dram_read_bytes=SECTOR_BYTES * (scaled(seen.read_once) + seen.read_again),
         dram_write_bytes=SECTOR_BYTES * (scaled(seen.written_once) + seen.written_again),
         longest=counted.longest,
-        lines=_lines(counted, scale) if by_line else (),
+        lines=_lines(counted, scaled) if by_line else (),
         **figures,
     )
 
@@ -100,6 +100,8 @@ def _of_nodes(counted: Counted) -> dict[str, Counter[str] | int]:
     flops: Counter[str] = Counter()
     branches = parted = barriers = 0
     for facts, count in zip(counted.facts, counted.nodes, strict=True):
+        if not count.times:
+            continue
         for kind, number in facts.instructions.items():
             warp[kind] += number * count.times
             thread[kind] += number * count.lanes
@@ -155,7 +157,7 @@ def _of_sites(counted: Counted) -> dict[str, Counter[str] | int]:
     return dict(totals)
 
 
-def _lines(counted: Counted, scale: Fraction) -> tuple[LineCounters, ...]:
+def _lines(counted: Counted, scaled: Callable[[int], int]) -> tuple[LineCounters, ...]:
     """One record a line, in the order of files and lines; what has no line comes first."""
     found: dict[SourceLine | None, Counter[str]] = defaultdict(Counter)
     for facts, count in zip(counted.facts, counted.nodes, strict=True):
@@ -171,7 +173,7 @@ def _lines(counted: Counted, scale: Fraction) -> tuple[LineCounters, ...]:
                      "local_sectors"):  # fmt: skip
             line[name] += getattr(counts, name)
     return tuple(
-        LineCounters(source, **{name: round(value * scale) for name, value in figures.items()})
+        LineCounters(source, **{name: scaled(value) for name, value in figures.items()})
         for source, figures in sorted(found.items(), key=lambda item: _place(item[0]))
         if figures.total()
     )
