@@ -87,12 +87,19 @@ class Case:
             return sparse.repeated(drawn((sparse.PERIOD,)), shape)
         return torch.empty(shape, dtype=torch.bool, device=self._device).copy_(drawn(shape))
 
-    def randint(self, *shape: int, low: int, high: int) -> torch.Tensor:
-        """Whole numbers from low to high - 1, int64."""
+    def randint(self, *shape: int, low: int, high: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+        """Whole numbers from low to high - 1, int64 unless `dtype` is another type."""
         import torch
 
-        drawn = self._generator().integers(low, high, shape)
-        return torch.tensor(drawn, device=self._device)
+        def drawn(shape: tuple[int, ...]) -> torch.Tensor:
+            return torch.tensor(self._generator().integers(low, high, shape), dtype=dtype)
+
+        if self._is_huge(shape):
+            from harness.equality import sparse
+
+            size = torch.empty(0, dtype=dtype or torch.int64).element_size()
+            return sparse.repeated(drawn((sparse.PERIOD // size,)), shape)
+        return drawn(shape).to(self._device)
 
     def lengths(self) -> torch.Tensor:
         """Valid tokens of each sequence, from 1 to seq, int64 [batch]; the first sequence is three quarters full."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.validation import decoding, encoder
+from harness.validation import encoder
 from harness.validation.encoder import LAYERS, Recorded, Times
 from harness.validation.fastertransformer import layer
 from harness.validation.parameters import tuned
@@ -75,8 +75,8 @@ def left_out_table(records: Sequence[Recorded], times: Sequence[Times]) -> Compa
 
 
 def held_out_tables() -> list[Comparison]:
-    """Other GPUs, and decoding."""
-    return [_t4(), _a100(), _decoding()]
+    """Other GPUs."""
+    return [_t4(), _a100()]
 
 
 def compared(said: Times, truth: Times) -> dict[str, Figure]:
@@ -108,18 +108,3 @@ def _a100() -> Comparison:
         "Its TorchScript column is no eager one, and TF32 is not modelled."
     )
     return Comparison("Encoder on an A100, FasterTransformer 4.0, fused column in FP16", False, note, cells)
-
-
-def _decoding() -> Comparison:
-    setting, cells = encoder.published_setting(), {}
-    for cell in table("fastertransformer_2_1_decoding_v100"):
-        said = decoding.predicted(cell, *setting)
-        figures = {column.replace("_", " "): Figure(cell.ms[column], said[column]) for column in said}
-        truth = cell.ms["pytorch_eager"] / cell.ms["fused_decoding"]
-        figures["speedup"] = Figure(truth, said["pytorch_eager"] / said["fused_decoding"])
-        cells[cell.id] = figures
-    note = (
-        "Crude: the operators of OpenNMT-py's decoder and of the beam search are written down, not traced, a step is "
-        "timed with half of the sequence in the caches, and the memory is taken to be as long as the sequence."
-    )
-    return Comparison("Decoding on a V100, FasterTransformer 2.1", False, note, cells)

@@ -67,13 +67,13 @@ def bert_layer(
     long: torch.Tensor,
 ) -> torch.Tensor:
     """BertLayer.forward: BertSelfAttention, BertSelfOutput, BertIntermediate, BertOutput; all weights are the same."""
-    query, key, value = (_heads(linear(x, square, vector)) for _ in range(3))
-    scores = matmul(query, key.transpose(-1, -2)) / math.sqrt(HIDDEN // HEADS)
+    query, key, value = (_heads(_linear(x, square, vector)) for _ in range(3))
+    scores = _matmul(query, key.transpose(-1, -2)) / math.sqrt(HIDDEN // HEADS)
     shares = torch.softmax(scores + mask, dim=-1)
-    context = matmul(shares, value).permute(0, 2, 1, 3).contiguous().view(x.shape)
-    attended = functional.layer_norm(linear(context, square, vector) + x, (HIDDEN,), vector, vector)
-    widened = functional.gelu(linear(attended, wide, long))
-    return functional.layer_norm(linear(widened, narrow, vector) + attended, (HIDDEN,), vector, vector)
+    context = _matmul(shares, value).permute(0, 2, 1, 3).contiguous().view(x.shape)
+    attended = functional.layer_norm(_linear(context, square, vector) + x, (HIDDEN,), vector, vector)
+    widened = functional.gelu(_linear(attended, wide, long))
+    return functional.layer_norm(_linear(widened, narrow, vector) + attended, (HIDDEN,), vector, vector)
 
 
 def as_in_1_4(launch: Launch) -> Sequence[Launch]:
@@ -136,11 +136,11 @@ def _layer_norm(launch: Kernel) -> Sequence[Kernel]:
     return [moments, forward]
 
 
-def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+def _linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     return torch.matmul(x, weight.t()).add_(bias)
 
 
-def matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def _matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Of four dimensions: both made contiguous, then bmm."""
     batched = [tensor.contiguous().view(-1, *tensor.shape[-2:]) for tensor in (left, right)]
     return torch.bmm(*batched).view(*left.shape[:-1], right.shape[-1])

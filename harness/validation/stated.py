@@ -27,8 +27,7 @@ def stated_error() -> str:
     """Medians and worst cases of the table that was fitted and of those that were not."""
     fitted, *others = result()["tables"]
     held_out = "; ".join(_sentence(table) for table in others)
-    said = "median error of modelled times, see docs/model-validation.md"
-    return f"{said}: {_sentence(fitted)} (fitted); not fitted: {held_out}"
+    return f"model's error, from docs/model-validation.md: {_sentence(fitted)} (fitted); not fitted: {held_out}"
 
 
 def summary_of(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
@@ -49,6 +48,6 @@ def summary_of(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
 
 
 def _sentence(table: dict[str, Any]) -> str:
-    times = {column: errors for column, errors in table["columns"].items() if column != "speedup"}
-    listed = ", ".join(f"{column} {errors['median']} % (worst {errors['worst']} %)" for column, errors in times.items())
-    return f"{table['title']}: {listed}"
+    figures = table["columns"].items()
+    listed = ", ".join(f"{column} {errors['median']} % (worst {errors['worst']} %)" for column, errors in figures)
+    return f"{table['title']}: median {listed}"

@@ -171,8 +171,7 @@ def test_help_imports_nothing_heavy():
 
 def test_validate_model_prints_errors_and_parameters(project, monkeypatch):
     monkeypatch.chdir(Path(cli.__file__).parents[1])  # where reports/ is
-    monkeypatch.setattr("harness.validation.command.held_out_tables", list)  # they take long
     code, out, _ = project("validate-model")
     assert code == 0
-    assert "Encoder on a V100, FasterTransformer 2.1" in out
+    assert "Encoder on a T4, FasterTransformer 2.1" in out
     assert "gpu.gemm_step_cycles" in out
