@@ -8,13 +8,15 @@ import torch
 
 from harness.device import current
 from harness.kernel import Kernel
-from kernels.shapes import FILLED_GPU, OperandError, require, vector_width
+from kernels.shapes import OperandError, require, vector_width
 
 _tensor = Kernel("fused_attention.cu", "fused_attention<{scalar}, {vector}, {size}, {warps}, {keys}>")
 _fma = Kernel("fused_attention_fma.cu", "fused_attention_fma<{scalar}, {vector}, {size}, {warps}>")
 
 SIZES = (32, 64, 128)
 WARP_QUERIES = 16
+WARPS = 4  # of a block: they share the tiles of keys that it loads, the more the better, however few the queries are
+FMA_WARPS = {32: 4, 64: 4, 128: 1}  # whose tiles in FP32 fit into 48 KiB of shared memory
 
 
 def fused_attention(qkv: torch.Tensor, bias: torch.Tensor, masked: torch.Tensor, heads: int) -> torch.Tensor:
@@ -64,12 +66,12 @@ def _launch(
     """`sequences` are offsets, their number and the longest length; `mask` is flags with their two strides."""
     offsets, batch, longest = sequences
     size = out.shape[-1] // heads
-    width, warps = vector_width(size, out, qkv, bias), _warps(batch * heads, longest)
+    width, warps = vector_width(size, out, qkv, bias), WARPS
     keys = {}
     if _on_tensor_cores(qkv.dtype):
         kernel, keys = _tensor, {"keys": 32 if longest <= 32 else 64}
     else:
-        kernel, width, warps = _fma, min(width, 4), min(warps, 128 // size)  # as much as shared memory holds
+        kernel, width, warps = _fma, min(width, 4), FMA_WARPS[size]
     blocks = batch * heads * -(-longest // (WARP_QUERIES * warps))
     kernel(out, qkv, bias, offsets, longest, heads, *mask, 1 / math.sqrt(size), grid=blocks, block=32 * warps,
            vector=width, size=size, warps=warps, **keys)  # fmt: skip
@@ -78,16 +80,6 @@ def _launch(
 def _on_tensor_cores(dtype: torch.dtype) -> bool:
     """Turing's take FP16 alone; bfloat16 came with Ampere."""
     return dtype == torch.float16 or (dtype == torch.bfloat16 and current().compute_capability >= (8, 0))
-
-
-def _warps(matrices: int, sequence: int) -> int:
-    """Four warps share the tiles of keys that a block loads; fewer where the queries do not fill them, or the GPU."""
-    warps = 4
-    while warps > 1 and (
-        WARP_QUERIES * warps // 2 >= sequence or matrices * -(-sequence // (WARP_QUERIES * warps)) < FILLED_GPU // 8
-    ):
-        warps //= 2
-    return warps
 
 
 def _head_size(kernel: str, cols: int, heads: int) -> int:

@@ -17,7 +17,7 @@ constexpr int weight_stride = tile_keys + 8;
 template <int Size>
 __device__ __forceinline__ int at(int row, int column)
 {
-    return row * Size + (column ^ row % 8 * 4);
+    return row * Size + ((column / 4) ^ (row % 8)) * 4 + column % 4;
 }
 
 // Writes vectors of up to four scalars to a tile.

@@ -1,4 +1,4 @@
-"""BERT's encoder layer from torch's GEMMs and fused kernels: 12 launches, 6 of them GEMMs.
+"""The encoder layer from torch's GEMMs and fused kernels: 8 launches, 4 of them GEMMs, or 7 with ReLU for GELU.
 
 Every GEMM reads and writes dense matrices (transposes of weights and keys are views that cuBLAS takes as they are), so
 that torch launches no copies in between.
@@ -12,6 +12,7 @@ from typing import TypeAlias
 import torch
 
 from kernels.activation.bias_gelu import bias_gelu
+from kernels.attention.fused_attention import fused_attention
 from kernels.attention.heads import bias_split_heads, merge_heads
 from kernels.attention.masked_softmax import masked_softmax
 from kernels.normalization.bias_residual_layer_norm import bias_residual_layer_norm
@@ -33,21 +34,78 @@ def encoder_layer(
 ) -> torch.Tensor:
     """Post-norm, GELU, as in BERT; `masked` [batch, 1, 1, sequence] is true at padding. Weights are [out, in]."""
     require("encoder_layer", x.dtype, x=(x, x.shape))
-    batch, sequence, hidden = x.shape
-    tokens, size = x.view(batch * sequence, hidden), hidden // heads
+    tokens = _tokens(x)
+    context = fused_attention(gemm(tokens, qkv).view(*x.shape[:2], qkv[1].numel()), qkv[1], masked, heads)
+    attended = projected(tokens, context.view_as(tokens), attention, attention_norm)
+    return feed_forward(attended, inner, outer, outer_norm).view_as(x)
 
-    joint = _gemm(tokens, qkv).view(batch, sequence, 3 * hidden)
+
+def encoder_layer_relu(
+    x: torch.Tensor,
+    masked: torch.Tensor,
+    heads: int,
+    qkv: Affine,
+    attention: Affine,
+    attention_norm: Affine,
+    inner: Affine,
+    outer: Affine,
+    outer_norm: Affine,
+) -> torch.Tensor:
+    """With ReLU, as in the first Transformer: cuBLASLt adds the bias and takes the maximum in the GEMM's epilogue.
+
+    Its epilogue for GELU computes the tanh form, but PyTorch's CPU operator of that name the erf form: no layer of one
+    definition on both devices can be made of it.
+    """
+    require("encoder_layer_relu", x.dtype, x=(x, x.shape))
+    tokens = _tokens(x)
+    context = fused_attention(gemm(tokens, qkv).view(*x.shape[:2], qkv[1].numel()), qkv[1], masked, heads)
+    attended = projected(tokens, context.view_as(tokens), attention, attention_norm)
+    widened = torch._addmm_activation(inner[1], attended, inner[0].t(), use_gelu=False)
+    return bias_residual_layer_norm(gemm(widened, outer), outer[1], attended, *outer_norm).view_as(x)
+
+
+def encoder_layer_split(
+    x: torch.Tensor,
+    masked: torch.Tensor,
+    heads: int,
+    qkv: Affine,
+    attention: Affine,
+    attention_norm: Affine,
+    inner: Affine,
+    outer: Affine,
+    outer_norm: Affine,
+) -> torch.Tensor:
+    """With attention in five launches, two of them batched GEMMs, as in FasterTransformer: 12 launches in all."""
+    require("encoder_layer_split", x.dtype, x=(x, x.shape))
+    batch, sequence, hidden = x.shape
+    tokens, size = _tokens(x), hidden // heads
+
+    joint = gemm(tokens, qkv).view(batch, sequence, 3 * hidden)
     query, key, value = bias_split_heads(joint, qkv[1], heads).view(3, batch * heads, sequence, size)
     scores = torch.bmm(query, key.transpose(1, 2)).view(batch, heads, sequence, sequence)
     shares = masked_softmax(scores, masked, 1 / math.sqrt(size)).view(batch * heads, sequence, sequence)
     context = merge_heads(torch.bmm(shares, value).view(batch, heads, sequence, size))
 
-    projected = _gemm(context.view(batch * sequence, hidden), attention)
-    attended = bias_residual_layer_norm(projected, attention[1], tokens, *attention_norm)
-    widened = bias_gelu(_gemm(attended, inner), inner[1])
-    return bias_residual_layer_norm(_gemm(widened, outer), outer[1], attended, *outer_norm).view_as(x)
+    attended = projected(tokens, context.view_as(tokens), attention, attention_norm)
+    return feed_forward(attended, inner, outer, outer_norm).view_as(x)
 
 
-def _gemm(x: torch.Tensor, layer: Affine) -> torch.Tensor:
+def gemm(x: torch.Tensor, layer: Affine) -> torch.Tensor:
     """Without the bias, which the next kernel adds."""
     return torch.mm(x, layer[0].t())
+
+
+def feed_forward(attended: torch.Tensor, inner: Affine, outer: Affine, outer_norm: Affine) -> torch.Tensor:
+    """The second half of a layer, over rows of hidden states: 4 launches."""
+    widened = bias_gelu(gemm(attended, inner), inner[1])
+    return bias_residual_layer_norm(gemm(widened, outer), outer[1], attended, *outer_norm)
+
+
+def projected(tokens: torch.Tensor, context: torch.Tensor, layer: Affine, norm: Affine) -> torch.Tensor:
+    """What follows attention: its output projection, residual and norm, in 2 launches."""
+    return bias_residual_layer_norm(gemm(context, layer), layer[1], tokens, *norm)
+
+
+def _tokens(x: torch.Tensor) -> torch.Tensor:
+    """Rows of hidden states, whatever sequence they are of."""
+    return x.view(-1, x.shape[-1])

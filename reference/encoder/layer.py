@@ -32,12 +32,38 @@ def encoder_layer(
     The weights of query, key and value come concatenated along `out`; each is a linear layer of its own.
     """
     hidden = x.shape[-1:]
+    attended = _self_attention(x, masked, heads, qkv, attention, attention_norm)
+    widened = functional.gelu(functional.linear(attended, *inner), approximate="tanh")
+    return functional.layer_norm(functional.linear(widened, *outer) + attended, hidden, *outer_norm, EPSILON)
+
+
+def encoder_layer_relu(
+    x: torch.Tensor,
+    masked: torch.Tensor,
+    heads: int,
+    qkv: Affine,
+    attention: Affine,
+    attention_norm: Affine,
+    inner: Affine,
+    outer: Affine,
+    outer_norm: Affine,
+) -> torch.Tensor:
+    """The same with ReLU, as in Vaswani et al. 2017."""
+    hidden = x.shape[-1:]
+    attended = _self_attention(x, masked, heads, qkv, attention, attention_norm)
+    widened = torch.relu(functional.linear(attended, *inner))
+    return functional.layer_norm(functional.linear(widened, *outer) + attended, hidden, *outer_norm, EPSILON)
+
+
+def _self_attention(
+    x: torch.Tensor, masked: torch.Tensor, heads: int, qkv: Affine, attention: Affine, attention_norm: Affine
+) -> torch.Tensor:
+    """Attention, its output projection, residual and norm."""
     layers = zip(*(parameter.chunk(3) for parameter in qkv), strict=True)
     query, key, value = (_split_heads(functional.linear(x, *layer), heads) for layer in layers)
     context = _merge_heads(_attention(query, key, value, masked))
-    attended = functional.layer_norm(functional.linear(context, *attention) + x, hidden, *attention_norm, EPSILON)
-    widened = functional.gelu(functional.linear(attended, *inner), approximate="tanh")
-    return functional.layer_norm(functional.linear(widened, *outer) + attended, hidden, *outer_norm, EPSILON)
+    attended = functional.linear(context, *attention) + x
+    return functional.layer_norm(attended, x.shape[-1:], *attention_norm, EPSILON)
 
 
 def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:

@@ -31,8 +31,7 @@ def joint(case, *tokens):
     sweep=Sweep(batch=(1, 8), seq=(32, 128), heads=12, size=64)
     + Sweep(batch=2, seq=(40, 64), heads=4, size=32)
     + Sweep(batch=16, seq=72, heads=8, size=64),
-    edges=Sweep(batch=2, seq=(40, 1, 129), heads=2, size=(64, 32), dtype=DTYPES)
-    + Sweep(batch=1, seq=65, heads=2, size=128, dtype=DTYPES),
+    edges=Sweep(batch=2, seq=(40, 1, 129), heads=2, size=(64, 32, 128), dtype=DTYPES),
     far=Sweep(batch=43800, seq=128, heads=12, size=64, dtype="fp16")
     + Sweep(batch=22000, seq=128, heads=12, size=64, dtype="fp32"),
     families=FAMILIES,

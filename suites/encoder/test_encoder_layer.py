@@ -1,37 +1,23 @@
-"""BERT-base's encoder layer: the plain PyTorch one against torch's GEMMs with fused kernels between them."""
+"""The encoder layer of BERT-base: the plain PyTorch one against torch's GEMMs with fused kernels between them."""
 
-from harness.equality.families import ROWLESS
 from harness.suite import suite
 from harness.sweep import Sweep
 from kernels.encoder import layer as fused
 from reference.encoder import layer as reference
-
-HEADS, SIZE = 12, 64
-HIDDEN, INNER = HEADS * SIZE, 3072
+from suites.encoder.layers import EDGES, FAMILIES, batch, layer, longest_sum
 
 
 @suite(
     fused=fused.encoder_layer,
     reference=reference.encoder_layer,
-    launches=12,
-    reduction=INNER,
-    sweep=Sweep(batch=(1, 8), seq=(32, 64, 128)) + Sweep(batch=3, seq=17),
-    edges=Sweep(batch=2, seq=(9, 1), dtype=("fp32", "fp16", "bf16")),
-    families={
-        "x": ("uniform", "large", "alternating", "nan", "misaligned", "transposed", "strided", ROWLESS),
-        "masked": ("mask-none", "mask-rows", "mask-all-but-one", ROWLESS),
-    },
+    launches=8,
+    reduction=longest_sum,
+    sweep=Sweep(batch=(1, 8), seq=(32, 64, 128), heads=12, size=64)
+    + Sweep(batch=3, seq=17, heads=4, size=32)
+    + Sweep(batch=2, seq=33, heads=8, size=64),
+    edges=EDGES,
+    families=FAMILIES,
 )
 def encoder_layer(case):
-    """Hidden states, padding, and weights scaled so that every layer's output keeps the variance of its input."""
-
-    def linear(outputs, inputs):
-        return case.randn(outputs, inputs, std=inputs**-0.5), case.randn(outputs, std=0.1)
-
-    def norm():
-        return case.randn(HIDDEN, mean=1.0, std=0.1), case.randn(HIDDEN, std=0.1)
-
-    x, masked = case.randn(case.batch, case.seq, HIDDEN), ~case.mask()[:, None, None, :]
-    attention = linear(3 * HIDDEN, HIDDEN), linear(HIDDEN, HIDDEN), norm()
-    feed_forward = linear(INNER, HIDDEN), linear(HIDDEN, INNER), norm()
-    return x, masked, HEADS, *attention, *feed_forward
+    """Post-norm and GELU; attention in one launch."""
+    return *batch(case), case.heads, *layer(case)

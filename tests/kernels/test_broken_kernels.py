@@ -11,7 +11,7 @@ from harness.equality.check import check
 from harness.kernel import Kernel
 from suites.activation.test_bias_gelu import bias_gelu
 from suites.attention.test_masked_softmax import masked_softmax_any_length
-from suites.encoder.test_encoder_layer import encoder_layer
+from suites.encoder.test_other_layers import encoder_layer_split
 from suites.normalization.test_bias_residual_layer_norm import bias_residual_layer_norm
 
 GELU = ("activation/bias_gelu.cu", "kernels.activation.bias_gelu._bias_gelu")
@@ -44,9 +44,9 @@ BREAKAGES = {
     "the mask of another query": (masked_softmax_any_length, SOFTMAX, SOFTMAX[0], "row % queries", "(row + 1) % queries"),
     "no scale": (masked_softmax_any_length, SOFTMAX, SOFTMAX[0], "value.at[i] * scale", "value.at[i]"),
     "a sum that is not rescaled": (masked_softmax_any_length, LONG_SOFTMAX, SOFTMAX[0], "total *= expf(highest - origin);", ""),
-    "key and value swapped": (encoder_layer, SPLIT, SPLIT[0], "(static_cast<long long>(part) * batch", "(static_cast<long long>(part ? 3 - part : 0) * batch"),
-    "the wrong head": (encoder_layer, SPLIT, SPLIT[0], "heads + head;\n        store(out + (matrix", "heads + (head ^ 1);\n        store(out + (matrix"),
-    "tokens merged from another head": (encoder_layer, MERGE, MERGE[0], "const int head = col / size;\n", "const int head = (col / size) ^ 1;\n"),
+    "key and value swapped": (encoder_layer_split, SPLIT, SPLIT[0], "(static_cast<long long>(part) * batch", "(static_cast<long long>(part ? 3 - part : 0) * batch"),
+    "the wrong head": (encoder_layer_split, SPLIT, SPLIT[0], "heads + head;\n        store(out + (matrix", "heads + (head ^ 1);\n        store(out + (matrix"),
+    "tokens merged from another head": (encoder_layer_split, MERGE, MERGE[0], "const int head = col / size;\n", "const int head = (col / size) ^ 1;\n"),
 }  # fmt: skip
 
 VGPU_ONLY = {  # accesses out of bounds and races: a GPU may get away with them, or take the process with it

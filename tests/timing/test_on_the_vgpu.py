@@ -32,11 +32,11 @@ def inputs(request):
     return x, masked, HEADS, *attention, linear(4 * HIDDEN, HIDDEN), linear(HIDDEN, 4 * HIDDEN), norm
 
 
-def test_the_fused_layer_launches_twelve_kernels_and_the_naive_one_twenty_and_a_copy(device, inputs):
+def test_the_fused_layer_launches_eight_kernels_and_the_naive_one_twenty_and_a_copy(device, inputs):
     naive = profile(reference.encoder_layer, inputs, name="naive", device=device)
     ours = profile(fused.encoder_layer, inputs, name="fused", device=device)
     assert (naive.launches, naive.copies) == (20, 1)
-    assert (ours.launches, ours.copies) == (12, 0)
+    assert (ours.launches, ours.copies) == (8, 0)
 
 
 def test_the_fused_layer_moves_fewer_bytes_and_ends_sooner(device, inputs):
@@ -54,4 +54,5 @@ def test_a_second_profile_is_the_same_to_the_nanosecond(device, inputs):
 
 def test_kernels_carry_their_names_from_the_source(device, inputs):
     found = {share.name for share in profile(fused.encoder_layer, inputs, name="fused", device=device).kernels}
-    assert {"bias_gelu", "masked_softmax", "bias_residual_layer_norm"} <= found
+    attention = {"fused_attention" if inputs[0].dtype == torch.float16 else "fused_attention_fma"}
+    assert {"bias_gelu", "bias_residual_layer_norm"} | attention <= found

@@ -1,0 +1,35 @@
+"""Other encoder layers: with ReLU in a GEMM's epilogue, and with attention in five launches."""
+
+from harness.suite import suite
+from harness.sweep import Sweep
+from kernels.encoder import layer as fused
+from reference.encoder import layer as reference
+from suites.encoder.layers import EDGES, FAMILIES, batch, layer, longest_sum
+
+
+@suite(
+    fused=fused.encoder_layer_relu,
+    reference=reference.encoder_layer_relu,
+    launches=7,
+    reduction=longest_sum,
+    sweep=Sweep(batch=(1, 8), seq=32, heads=8, size=64),
+    edges=EDGES,
+    families=FAMILIES,
+)
+def encoder_layer_relu(case):
+    """With ReLU, which cuBLASLt applies in the epilogue of the GEMM before it."""
+    return *batch(case), case.heads, *layer(case)
+
+
+@suite(
+    fused=fused.encoder_layer_split,
+    reference=reference.encoder_layer,
+    launches=12,
+    reduction=longest_sum,
+    sweep=Sweep(batch=(1, 8), seq=32, heads=12, size=64) + Sweep(batch=3, seq=17, heads=4, size=32),
+    edges=EDGES,
+    families=FAMILIES,
+)
+def encoder_layer_split(case):
+    """Attention in five launches, as FasterTransformer 2.1 makes them: what fusing it is worth shows beside this."""
+    return *batch(case), case.heads, *layer(case)
