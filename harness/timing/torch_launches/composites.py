@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 
 from harness.timing.torch_launches import attention, drawing, rows
-from harness.timing.torch_launches.functors import COPY
-from harness.timing.torch_launches.launch import Launch
+from harness.timing.torch_launches.functors import COPY, FILL, MASKED_FILL
+from harness.timing.torch_launches.launch import Copy, Launch
 from harness.timing.torch_launches.pointwise import kernel
 from harness.vgpu.gpus import Gpu
 
@@ -77,6 +77,27 @@ def _attention(arguments: Arguments, result: torch.Tensor, gpu: Gpu) -> Sequence
     return attention.launches_of_attention(call, gpu)
 
 
+def _assignment(arguments: Arguments, result: object, gpu: Gpu) -> Sequence[Launch]:
+    """x[index] = number: the number stays on the host. A mask is filled, a view too, but one element is copied to."""
+    target, index = arguments["self"], arguments["index"]
+    if isinstance(index, torch.Tensor):
+        mask = index.reshape(index.shape + (1,) * (target.dim() - index.dim()))
+        return kernel(MASKED_FILL, target, [target, mask], gpu)
+    view = target[index]
+    return kernel(FILL, view, [], gpu) if view.dim() else [Copy("H2D", view.element_size(), waits=True)]
+
+
+def _assigns_number(arguments: Arguments) -> bool:
+    """Numbers behind tensors of indices are uploaded, as lift_fresh and index_put_ say."""
+    index = arguments["index"]
+    if not isinstance(arguments["value"], int | float):
+        return False
+    if isinstance(index, torch.Tensor):
+        return index.dtype in (torch.bool, torch.uint8) and index.dim() > 0
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts)
+
+
 def _always(arguments: Arguments) -> bool:
     return True
 
@@ -96,5 +117,8 @@ RULES: dict[Callable, Composite] = {
     torch.dropout: Composite(_dropout, _drops, "aten/src/ATen/native/Dropout.cpp", ("input", "p", "training")),
     F.rms_norm: Composite(_rms_norm, _always, "aten/src/ATen/native/layer_norm.cpp"),
     torch.rms_norm: Composite(_rms_norm, _always, "aten/src/ATen/native/layer_norm.cpp", _RMS_NORM),
+    torch.Tensor.__setitem__: Composite(
+        _assignment, _assigns_number, "torch/csrc/autograd/python_variable_indexing.cpp", ("self", "index", "value")
+    ),
     F.scaled_dot_product_attention: Composite(_attention, _always, attention.SOURCE, _SDPA),
 }

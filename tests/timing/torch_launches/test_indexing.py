@@ -122,3 +122,22 @@ def test_concatenations_of_many_or_strided_or_mixed_tensors(names):
     assert names(torch.cat, [x, x.half()]) == ["Memcpy DtoD", "direct_copy_kernel_cuda"]
     assert names(torch.cat, [x]) == ["Memcpy DtoD"]
     assert names(torch.cat, [torch.empty(4, 9, dtype=torch.bool)] * 2) == ["CatArrayBatchedCopy_contig"]
+
+
+def test_a_number_that_is_assigned_stays_on_the_host(names, meta):
+    def assigned(index, value=0):
+        return names(lambda target: target.__setitem__(index, value), meta(64, 128))
+
+    mask = meta(64, 128, dtype=torch.bool)
+    assert assigned(mask) == assigned(mask[:, 0], 2.5) == ["masked_fill_kernel"]
+    assert assigned(3) == assigned((slice(2), None, 4)) == assigned(...) == ["FillFunctor"]
+    assert assigned((3, 5)) == ["Memcpy HtoD"]
+    assert assigned(slice(7, 7)) == []
+
+
+def test_a_number_behind_indices_is_uploaded(names):
+    rows = torch.arange(9)
+    assert names(lambda target: target.__setitem__(rows, 1.5), torch.zeros(64, 128)) == [
+        "Memcpy HtoD",
+        "index_put_kernel_impl",
+    ]
