@@ -200,6 +200,41 @@ def profile(
 
 
 @app.command()
+def table(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which table; without, lists them.")] = None,
+    device: Annotated[str | None, typer.Option(help="vgpu[:GPU[:HOST]] or cuda[:N]; default: the table's own.")] = None,
+    keyword: Keyword = "",
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the table in Markdown.")] = DEFAULT_OUT,
+) -> None:
+    """Make a table of the original systems again, with the published figures beside it."""
+    from harness.originals.tables import TABLES, original
+
+    if name is None:
+        for each in TABLES.values():
+            _console().print(f"{each.name:20} {each.title}, on {each.device}", highlight=False, soft_wrap=True)
+        return
+    chosen = original(name)
+    from harness.device import open_device
+    from harness.discovery import report
+    from harness.originals.cells import Finished, rows
+    from harness.progress import progress
+
+    opened, console = open_device(device or chosen.device), _console()
+    with progress(console, chosen.name, len(chosen.sweep)) as advance:
+        made = []
+        for row in rows(chosen, opened, keyword, seed):
+            made.append(row)
+            advance("done")
+    if not made:
+        raise FuseproofError(f"no case of {name} matches {keyword!r}; its ids read like {next(iter(chosen.ids()))}")
+    finished = Finished(chosen, opened.label, opened.name, opened.source, tuple(made))
+    console.print(report("originals.terminal").renderable(finished))
+    path = report("originals.markdown").write(finished, out)
+    console.print(f"Written: {path}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def devices() -> None:
     """The devices that --device can name."""
     from rich.table import Table

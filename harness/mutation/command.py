@@ -6,13 +6,13 @@ In: suites by name, options. Out: a `Campaign`; outcomes go to a journal in the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import FuseproofError
+from harness.progress import progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,26 +83,3 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-@contextmanager
-def progress(console: Console, what: str, total: int) -> Iterator[Callable[[str], object]]:
-    """A bar with a count of each word that it is told; drawn by this thread alone, since forks follow."""
-    from collections import Counter
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    told = TextColumn("{task.description}")
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), told)
-    counts = Counter[str]()
-    bar = Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal)
-    with bar:
-        task = bar.add_task("", total=total)
-
-        def advance(word: str) -> None:
-            if word:
-                counts[word] += 1
-            bar.update(task, advance=1, description=", ".join(f"{n} {fate}" for fate, n in sorted(counts.items())))
-            bar.refresh()
-
-        yield advance

@@ -60,10 +60,16 @@ def launches(function: Callable[..., Any], inputs: Sequence[Any], *, name: str, 
 
 
 def profiles(
-    function: Callable[..., Any], inputs: Sequence[Any], *, name: str, vgpu: Vgpu, ways: Sequence[Way] = ()
+    function: Callable[..., Any],
+    inputs: Sequence[Any],
+    *,
+    name: str,
+    vgpu: Vgpu,
+    ways: Sequence[Way] = (),
+    mode: Mode = COUNTED,
 ) -> dict[Way, Profile | str]:
     """The eager profile, and those of further ways, or the reason why there is none."""
-    eager, calls, first = _profiled(lambda: function(*inputs), name, vgpu)
+    eager, calls, first = _profiled(lambda: function(*inputs), name, vgpu, mode)
     made: dict[Way, Profile | str] = {"eager": eager}
     for way in ways:
         if way != "graph":

@@ -60,6 +60,7 @@ typedef struct {
   uint32_t shared_bytes, dynamic_shared_bytes, local_bytes, frame_bytes, sites, nodes;
   uint64_t blocks;
   uint64_t sample;                /* counted: of how many blocks, spread evenly */
+  uint64_t alone;                 /* counted: whether the other blocks are left out */
   uint64_t workspace;             /* of a cooperative launch: where grid.sync() keeps its barrier */
   const void *helpers;            /* vgpu_helpers */
   const uint8_t *parameters;

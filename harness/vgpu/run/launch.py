@@ -107,7 +107,7 @@ class Launch:
     def _make_counts(self, code: Code) -> None:
         """Room for what is counted."""
         c, sample = self.c, self.mode.sample
-        c.sample = min(sample, c.blocks) if sample else c.blocks
+        c.sample, c.alone = min(sample, c.blocks) if sample else c.blocks, self.mode.alone
         c.nodes, node = len(code.facts), _nodes(code.facts)
         nodes = ffi.new("vgpu_node_count[]", max(1, len(code.facts)))
         sites = ffi.new("vgpu_site_count[]", max(1, len(code.sites)))

@@ -298,7 +298,9 @@ static void run_blocks(vgpu_launch *launch) {
           more = 0;
           continue;
         }
-        begin_block(launch, block, block_number(launch, turn));
+        uint64_t number = block_number(launch, turn);
+        if (launch->alone && !is_counted(launch, number)) continue;
+        begin_block(launch, block, number);
         active++;
       }
       while (run_round(launch, block)) {

@@ -33,6 +33,13 @@ def test_every_block_runs_all_the_same(count):
     np.testing.assert_array_equal(out, source)
 
 
+def test_a_sample_alone_counts_the_same_and_leaves_the_other_blocks_out(count):
+    sampled, _, _ = copied(count, sample=3)
+    alone, out, _ = copied(count, sample=3, alone=True)
+    assert alone == sampled
+    assert np.count_nonzero(out.reshape(BLOCKS, 256)[:, 1:].any(axis=1)) == 3
+
+
 @pytest.mark.parametrize("sample", [BLOCKS, BLOCKS + 1])
 def test_a_sample_of_all_blocks_is_none(count, sample):
     assert copied(count, sample=sample)[0].sampled_blocks == 0

@@ -1,0 +1,1 @@
+"""The tables that the systems which started fuseproof published, made again with our kernels by one command each."""

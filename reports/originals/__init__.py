@@ -1,0 +1,1 @@
+"""Renders the tables of harness.originals."""
