@@ -87,18 +87,17 @@ class Case:
             return sparse.repeated(drawn((sparse.PERIOD,)), shape)
         return torch.empty(shape, dtype=torch.bool, device=self._device).copy_(drawn(shape))
 
-    def randint(self, *shape: int, low: int, high: int, dtype: torch.dtype | None = None) -> torch.Tensor:
-        """Whole numbers from low to high - 1, int64 unless `dtype` is another type."""
+    def randint(self, *shape: int, low: int, high: int, bits: int = 64) -> torch.Tensor:
+        """Whole numbers from low to high - 1, int64 or int32."""
         import torch
 
         def drawn(shape: tuple[int, ...]) -> torch.Tensor:
-            return torch.tensor(self._generator().integers(low, high, shape), dtype=dtype)
+            return torch.tensor(self._generator().integers(low, high, shape)).to(getattr(torch, f"int{bits}"))
 
         if self._is_huge(shape):
             from harness.equality import sparse
 
-            size = torch.empty(0, dtype=dtype or torch.int64).element_size()
-            return sparse.repeated(drawn((sparse.PERIOD // size,)), shape)
+            return sparse.repeated(drawn((sparse.PERIOD // (bits // 8),)), shape)
         return drawn(shape).to(self._device)
 
     def lengths(self) -> torch.Tensor:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.case import Case
-from harness.equality.rules import Rule
+from harness.equality.rules import Replay, Rule
 from harness.equality.tensors import argument_names
 from harness.errors import FuseproofError
 from harness.sweep import AxisValue, Sweep
@@ -59,6 +59,7 @@ class Suite:
     far_axis: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
     writes: Sequence[str] = ()
+    replay: Replay | None = None
 
     def cases(self, overrides: Mapping[str, Sequence[AxisValue]] | None = None, seed: int = 0) -> list[Case]:
         """The cases of the sweep, with the values of `overrides` on the axes that it names."""
@@ -105,6 +106,7 @@ def suite(
     far_axis: Mapping[str, int] | None = None,
     rules: Mapping[str, Rule] | None = None,
     writes: Sequence[str] = (),
+    replay: Replay | None = None,
 ) -> Callable[[Callable[[Case], Any]], Suite]:
     """Turn a function that makes the inputs of one case into a suite.
 
@@ -119,7 +121,8 @@ def suite(
     first and last rows lie, by argument or output ("output"), where it is not 0. `rules` names, for outputs that are
     whole numbers ("output[1]"), a rule of `harness.equality.rules` other than the dtype's own. `writes` names the
     arguments that the fused function writes into (a cache); it returns what it wrote, as views of them, and the
-    reference returns the same without writing.
+    reference returns the same without writing. `replay` holds outputs that were chosen against what the choices make
+    (`harness.equality.replay`).
     """
 
     def decorate(make_inputs: Callable[[Case], Any]) -> Suite:
@@ -147,6 +150,7 @@ def suite(
             far_axis=far_axis or {},
             rules=rules or {},
             writes=tuple(writes),
+            replay=replay,
         )
 
     return decorate

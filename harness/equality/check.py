@@ -18,6 +18,7 @@ from harness.equality import families, far, policy
 from harness.equality.compare import NO_TEST, Neighbours, compare, failure
 from harness.equality.conditions import FIRST, Conditions, second, single_changes, under
 from harness.equality.guards import Call, GuardError, changed_inputs, guarded_call, repeated_call, unlike
+from harness.equality.replay import compare_replayed
 from harness.equality.tensors import argument_names, map_tensors, outputs_of, tensors_in, to_double
 from harness.equality.terms import Terms
 from harness.equality.verdicts import nothing_compared
@@ -123,6 +124,8 @@ class _Attempt:
             scalar=self.case.scalar,
             impostors=not self.case.family,
         )
+        if self.suite.replay:
+            return compare_replayed(fused, self.naive, self.suite.replay, terms)
         verdict = compare(fused, self.naive, self.oracle, terms)
         if verdict.passed or not verdict.used < _HOPELESS:
             return verdict

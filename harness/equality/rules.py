@@ -43,3 +43,19 @@ Rule: TypeAlias = Exact | OneStep | Ties
 def default_rule(dtype: Any) -> Rule:
     """Of an output that the suite names no rule for."""
     return OneStep() if str(dtype) == "torch.int8" else Exact()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What the reference makes of choices that are given (`harness.equality.replay`).
+
+    `outputs`: what they should be. `chosen` and `best`: scores of the choices, and of the best that could have been
+    made at their times, given those before.
+    """
+
+    outputs: Any
+    chosen: torch.Tensor
+    best: torch.Tensor
+
+
+Replay: TypeAlias = Callable[..., Replayed]
