@@ -1,0 +1,24 @@
+"""Inputs of a step of a beam search, as several suites take them."""
+
+from __future__ import annotations
+
+
+def state(case):
+    """Scores best first, finished beams of which every batch has another number, lengths, in FP32, bool and int32."""
+    batch, beams = case.batch, case.beam
+    scores = case.randn(batch, beams, std=2.0).float().sort(descending=True).values - 5.0
+    finished = case.flags(batch, beams, share=0.3)
+    if batch * beams > 1:
+        finished[0, 0], finished[-1, -1] = True, False
+    lengths = case.randint(batch, beams, low=1, high=9, bits=32)
+    return scores, finished, lengths
+
+
+def ancestors(case, step):
+    """Any beam of the batch at each step before; behind them rows go on, to `step` + 3."""
+    return case.randint(case.batch, case.beam, step + 3, low=0, high=case.beam, bits=32)
+
+
+def logits(case):
+    """Logits of every beam, and their bias."""
+    return case.randn(case.batch, case.beam, case.vocabulary, std=3.0), case.randn(case.vocabulary)
