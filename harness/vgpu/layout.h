@@ -134,3 +134,4 @@ typedef struct {
 const vgpu_helpers *vgpu_helper_table(void);
 void vgpu_heap(uint8_t *start, uint64_t size);
 void vgpu_run(vgpu_launch *launch, uint32_t workers);
+void vgpu_count_states(const uint32_t *footprint, uint64_t lines, uint64_t *states); /* adds to states[16] */

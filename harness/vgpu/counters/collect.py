@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.vgpu.counters.record import SECTOR_BYTES, Counters, LineCounters, LongestWarp
 from harness.vgpu.jit.facts import Facts
@@ -18,8 +18,7 @@ from harness.vgpu.jit.frame import Site
 from harness.vgpu.ptx.program import SourceLine
 
 
-@dataclass(frozen=True, slots=True)
-class NodeCounts:
+class NodeCounts(NamedTuple):
     """As `vgpu_node_count` in layout.h."""
 
     times: int
@@ -27,8 +26,7 @@ class NodeCounts:
     parted: int
 
 
-@dataclass(frozen=True, slots=True)
-class SiteCounts:
+class SiteCounts(NamedTuple):
     """As `vgpu_site_count` in layout.h."""
 
     requests: int
@@ -150,6 +148,8 @@ _FIGURES = {
 def _of_sites(counted: Counted) -> dict[str, Counter[str] | int]:
     totals: dict[str, int] = {name: 0 for figures in _FIGURES.values() for name in figures}
     for site, counts in zip(counted.sites, counted.site_counts, strict=True):
+        if not any(counts):
+            continue
         for name, source in _FIGURES[site.access].items():
             totals[name] += getattr(counts, source)
     for direction in ("read", "write"):

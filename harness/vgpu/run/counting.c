@@ -219,3 +219,8 @@ void vgpu_count_worker(vgpu_launch *launch, const vgpu_node_count *nodes, const 
   if (is_longer(longest, &launch->longest)) launch->longest = *longest;
   __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 }
+
+void vgpu_count_states(const uint32_t *footprint, uint64_t lines, uint64_t *states) {
+  const uint8_t *sectors = (const uint8_t *)footprint;
+  for (uint64_t sector = 0; sector < lines * LINE_SECTORS; sector++) states[sectors[sector] & 15]++;
+}

@@ -44,7 +44,17 @@ class Variants(NamedTuple):
 class Launch:
     """One description; `c` is the structure. It keeps alive what the structure points at."""
 
-    __slots__ = ("_buffers", "_footprint", "_parameters", "_ranges", "c", "code", "mode")
+    __slots__ = (
+        "_buffers",
+        "_footprint",
+        "_node_counts",
+        "_parameters",
+        "_ranges",
+        "_site_counts",
+        "c",
+        "code",
+        "mode",
+    )
 
     def __init__(self, variants: Variants, symbols: Sequence[int], static_shared: int, shape: Shape) -> None:
         """`symbols`: the addresses of the variables that the code names. `static_shared`: with the reserved bytes."""
@@ -109,10 +119,10 @@ class Launch:
         c, sample = self.c, self.mode.sample
         c.sample, c.alone = min(sample, c.blocks) if sample else c.blocks, self.mode.alone
         c.nodes, node = len(code.facts), _nodes(code.facts)
-        nodes = ffi.new("vgpu_node_count[]", max(1, len(code.facts)))
-        sites = ffi.new("vgpu_site_count[]", max(1, len(code.sites)))
-        c.node, c.node_counts, c.site_counts = node, nodes, sites
-        self._buffers += [node, nodes, sites]
+        self._node_counts = ffi.new("vgpu_node_count[]", len(code.facts))
+        self._site_counts = ffi.new("vgpu_site_count[]", len(code.sites))
+        c.node, c.node_counts, c.site_counts = node, self._node_counts, self._site_counts
+        self._buffers.append(node)
 
     def counters(self) -> Counters:
         """What a counted launch has counted."""
@@ -122,12 +132,9 @@ class Launch:
             warps=c.blocks * c.warps,
             sampled=c.sample,
             facts=self.code.facts,
-            nodes=[NodeCounts(n.times, n.lanes, n.parted) for n in c.node_counts[0 : len(self.code.facts)]],
+            nodes=[NodeCounts._make(numbers) for numbers in _numbers(self._node_counts, len(NodeCounts._fields))],
             sites=self.code.sites,
-            site_counts=[
-                SiteCounts(*(getattr(s, name) for name in SiteCounts.__slots__))
-                for s in c.site_counts[0 : len(self.code.sites)]
-            ],
+            site_counts=[SiteCounts._make(numbers) for numbers in _numbers(self._site_counts, len(SiteCounts._fields))],
             footprint=_states(self._footprint),
             longest=LongestWarp(*(getattr(longest, name) for name in LongestWarp.__slots__)),
         )
@@ -138,16 +145,21 @@ def _function(address: int) -> Any:
     return ffi.cast("int32_t (*)(vgpu_warp *)", address)
 
 
+def _numbers(array: Any, width: int) -> list[tuple[int, ...]]:
+    """A C array of structures of so many 64-bit numbers, a tuple each."""
+    flat = memoryview(ffi.buffer(array)).cast("Q").tolist()
+    return [tuple(flat[start : start + width]) for start in range(0, len(flat), width)]
+
+
 def _states(footprint: list[Any]) -> Footprint:
     """What the bits of layout.h's footprint say, added up."""
-    states = [0] * 16
-    for sectors in footprint:
-        content = bytes(ffi.buffer(sectors))
-        for state in range(1, 16):
-            states[state] += content.count(state)
+    states = ffi.new("uint64_t[16]")
+    for lines in footprint:
+        lib().vgpu_count_states(lines, len(lines), states)
+    counts = list(states)
 
     def with_bits(bits: int, without: int = 0) -> int:
-        return sum(n for state, n in enumerate(states) if state & bits == bits and not state & without)
+        return sum(n for state, n in enumerate(counts) if state & bits == bits and not state & without)
 
     return Footprint(with_bits(1, 4), with_bits(5), with_bits(2, 8), with_bits(10))
 
