@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES, llvm_type, splat
-from harness.vgpu.jit.rules.memory import Shape, _address, _hand_over, _host, active_bits, call_helper, warp_field
+from harness.vgpu.jit.rules.access import (
+    Shape,
+    active_bits,
+    address_of,
+    call_helper,
+    hand_over,
+    host_address,
+    warp_field,
+)
 from harness.vgpu.jit.rules.rule import Lower, Rule
 from harness.vgpu.ptx.program import Address, Instruction, Integer, Operand, Register, Sink
 
@@ -76,11 +84,11 @@ def _copy(c: Context) -> None:
     elif rest:
         read = c.get(rest[0], "i32", lanes=LANES)
     shared, global_ = Shape("shared", "b32", 1), Shape("global", "b32", 1)
-    target = _host(c, shared, _address(c, to, "shared", LANES), LANES)
+    target = host_address(c, shared, address_of(c, to, "shared", LANES), LANES)
     c.e.store(WORD, read, warp_field(c, "operand_a"), 8)
     c.e.store(LONG, target, warp_field(c, "operand_b"), 8)
     bits = active_bits(c)
-    _hand_over(c, global_, _address(c, source, "global", LANES), LANES, bits)
+    hand_over(c, global_, address_of(c, source, "global", LANES), LANES, bits)
     from_site, to_site = c.site("global", "load"), c.site("shared", "store")
     call_helper(c, "copy_async", f"i32 {bits}, i32 {size.value}, i32 {from_site}, i32 {to_site}")
 
@@ -94,7 +102,7 @@ def _operate(c: Context, operation: str, target: Operand, a: str, expected: str 
     c.e.store(LONG, a, warp_field(c, "operand_a"), 8)
     c.e.store(LONG, expected or splat("i64", 0, LANES), warp_field(c, "operand_b"), 8)
     bits = active_bits(c)
-    _hand_over(c, Shape(space, "b64", 1), _address(c, target, space, LANES), LANES, bits)
+    hand_over(c, Shape(space, "b64", 1), address_of(c, target, space, LANES), LANES, bits)
     site = c.site(space, "atomic")
     call_helper(c, "mbarrier", f"i32 {bits}, i32 {OPERATIONS[operation]}, i32 {site}")
 

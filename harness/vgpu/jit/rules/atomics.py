@@ -12,7 +12,7 @@ from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.effects import written
 from harness.vgpu.jit.emitter import LANES, llvm_type
 from harness.vgpu.jit.frame import Access
-from harness.vgpu.jit.rules.memory import Shape, _address, _hand_over, active_bits, call_helper, shape_of, warp_field
+from harness.vgpu.jit.rules.access import Shape, active_bits, address_of, call_helper, hand_over, shape_of, warp_field
 from harness.vgpu.jit.rules.rule import Rule
 from harness.vgpu.ptx.program import Instruction, Sink
 
@@ -71,14 +71,14 @@ def _atomic(c: Context) -> None:
     operands = list(c.instruction.operands)
     d = operands.pop(0) if c.instruction.opcode == "atom" else Sink()
     target, a, *rest = operands
-    address = _address(c, target, shape.space, LANES)
+    address = address_of(c, target, shape.space, LANES)
     if form.operation == "cas":  # atom.cas d, [a], compare, value
         c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), warp_field(c, "operand_b"), 8)
         a = rest[0]
     c.e.store(llvm_type(shape.element, LANES), c.get(a, shape.element, lanes=LANES), warp_field(c, "operand_a"), 8)
     bits = active_bits(c)
     site = c.site(shape.space, access_of(c))
-    mask, _ = _hand_over(c, shape, address, LANES, bits)
+    mask, _ = hand_over(c, shape, address, LANES, bits)
     code = OPERATIONS[form.operation] | TYPES[shape.type] << 8
     call_helper(c, "atomic", f"i32 {mask}, i32 {code}, i32 {shape.bytes}, i32 {site}")
     if not isinstance(d, Sink):

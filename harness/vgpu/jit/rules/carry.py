@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import BITS, LANES, llvm_type, splat
-from harness.vgpu.jit.rules.memory import active_bits
+from harness.vgpu.jit.rules.access import active_bits
 from harness.vgpu.jit.rules.rule import Lower, Rule, RuleTable
 
 SECTION = "Extended-Precision Integer Arithmetic Instructions"

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import float_literal, llvm_type, splat
+from harness.vgpu.jit.rules.access import call_helper, warp_field
 from harness.vgpu.jit.rules.floating import flush, saturate
-from harness.vgpu.jit.rules.memory import call_helper, warp_field
 from harness.vgpu.jit.rules.rule import Lower, Rule, RuleTable
 
 SECTION = "Floating Point Instructions"

@@ -13,8 +13,16 @@ from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES, llvm_type
 from harness.vgpu.jit.frame import Access
 from harness.vgpu.jit.rules import fragments
+from harness.vgpu.jit.rules.access import (
+    Shape,
+    active_bits,
+    address_of,
+    call_helper,
+    hand_over,
+    host_address,
+    warp_field,
+)
 from harness.vgpu.jit.rules.fragments import ELEMENT_BYTES, Fragment
-from harness.vgpu.jit.rules.memory import Shape, _address, _hand_over, _host, active_bits, call_helper, warp_field
 from harness.vgpu.jit.rules.mma import WMMA_SHAPES, elements
 from harness.vgpu.jit.rules.rule import Rule
 from harness.vgpu.ptx.program import Instruction, Operand
@@ -59,9 +67,9 @@ def transpose(c: Context, register: str) -> str:
 def _rows(c: Context, target: Operand, count: int, access: Access) -> tuple[str, int]:
     """Hand the addresses of the rows over; the active lanes that have one, and the site."""
     shape = Shape(_space(c), "b128", 1)
-    address = _address(c, target, shape.space, LANES)
+    address = address_of(c, target, shape.space, LANES)
     site = c.site(shape.space, access)
-    _hand_over(c, shape, address, LANES, "0")
+    hand_over(c, shape, address, LANES, "0")
     return c.e.binary("and", "i32", 1, active_bits(c), str((1 << 8 * count) - 1)), site
 
 
@@ -182,7 +190,7 @@ def _first_lane(c: Context, value: str, scalar: str) -> str:
 def _call(c: Context, target: Operand, stride: str, table: list[int], data: str, shape: int) -> None:
     space = _space(c)
     memory = Shape(space, "b32", 1)
-    address = _first_lane(c, _host(c, memory, _address(c, target, space, LANES), LANES), "i64")
+    address = _first_lane(c, host_address(c, memory, address_of(c, target, space, LANES), LANES), "i64")
     site = c.site(space, "load" if c.instruction.modifiers[0] == "load" else "store")
     numbers = ", ".join(f"i8 {number}" for number in table)
     content = f"[{len(table)} x i8] [{numbers}]"

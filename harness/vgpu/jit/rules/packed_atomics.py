@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES, llvm_type
-from harness.vgpu.jit.rules.atomics import ATOMICS, access_of, returns_old
-from harness.vgpu.jit.rules.memory import (
+from harness.vgpu.jit.rules.access import (
     HINTS,
     SPACE_OF,
     Shape,
-    _address,
-    _gather_operands,
-    _hand_over,
-    _spread_results,
     active_bits,
+    address_of,
     call_helper,
+    gather_operands,
+    hand_over,
+    spread_results,
     warp_field,
 )
+from harness.vgpu.jit.rules.atomics import ATOMICS, access_of, returns_old
 from harness.vgpu.jit.rules.rule import Rule
 from harness.vgpu.ptx.program import SIZES, Instruction, Operand, Sink
 
@@ -85,15 +85,15 @@ def _atomic(c: Context) -> None:
     _put(c, a, shape, "operand_a")
     bits = active_bits(c)
     site = c.site(shape.space, access_of(c))
-    _hand_over(c, shape, _address(c, target, shape.space, LANES), LANES, bits)
+    hand_over(c, shape, address_of(c, target, shape.space, LANES), LANES, bits)
     type_code, packed = TYPES[shape.type]
     code = OPERATIONS[form.operation] | type_code << 8 | shape.count * packed << 16
     call_helper(c, "packed_atomic", f"i32 {bits}, i32 {code}, i32 {shape.bytes}, i32 {site}")
     old = c.e.load(llvm_type(shape.element, LANES * shape.count), warp_field(c, "scratch"), 8)
     if not isinstance(d, Sink):
-        _spread_results(c, d, shape, old, LANES)
+        spread_results(c, d, shape, old, LANES)
 
 
 def _put(c: Context, operand: Operand, shape: Shape, field: str) -> None:
-    value = _gather_operands(c, operand, shape)
+    value = gather_operands(c, operand, shape)
     c.e.store(llvm_type(shape.element, LANES * shape.count), value, warp_field(c, field), 8)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.vgpu.jit.context import Context
 from harness.vgpu.jit.emitter import LANES, llvm_type
-from harness.vgpu.jit.rules.memory import active_bits, call_helper
+from harness.vgpu.jit.rules.access import active_bits, call_helper
 from harness.vgpu.jit.rules.move import local_base
 from harness.vgpu.jit.rules.rule import Rule
 from harness.vgpu.layout import offset
