@@ -56,7 +56,7 @@ def _machine(target: Target) -> llvm.TargetMachine:
 @cache
 def _linker() -> llvm.LLJIT:
     _initialise()
-    return llvm.create_lljit_compiler()
+    return llvm.create_lljit_compiler(use_jit_link=True)
 
 
 def _hash_of_this_compiler() -> bytes:
