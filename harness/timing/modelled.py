@@ -24,7 +24,6 @@ from harness.timeline.ranges import Range, region
 from harness.timeline.schema import UNKNOWN, Timeline
 from harness.timeline.summary import Ints, launched_by, summarise, total_dram_bytes
 from harness.timing.torch_launches import torch_launches
-from harness.validation.stated import stated_error
 from harness.vgpu.activity import ApiCall
 from harness.vgpu.clock import Clock
 from harness.vgpu.graph import Graph, recorded
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
     from harness.vgpu import Vgpu
 
 COUNTED = Mode(checked=False, counted=True)
-
-STATED_ERROR = stated_error()  # from the committed validation
-
 
 _REPLAYED_ON = 0  # torch's current stream
 

@@ -19,7 +19,7 @@ typedef struct {
 /* The first illegal thing that a launch did: the one of the lowest block. */
 typedef struct {
   int32_t kind;       /* 0 none, 1 out of bounds, 2 misaligned, 3 barrier never completes, 4 trap, 5 assertion,
-                         6 stack overflow */
+                         6 stack overflow, 7 a lane that its member mask does not name */
   uint32_t write, bytes, line, space;
   uint64_t address, block;
   uint32_t ctaid[3], tid[3];

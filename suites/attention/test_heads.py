@@ -9,7 +9,7 @@ from reference.attention import heads as reference
 SWEEP = (
     Sweep(batch=(1, 8), seq=(32, 128), heads=12, size=64)
     + Sweep(batch=8, seq=32, heads=4, size=32)
-    + Sweep(batch=3, seq=5, heads=(1, 3), size=(1, 7, 20))
+    + Sweep(batch=3, seq=5, heads=(1, 3), size=(1, 6, 7, 20))
 )
 EDGES = Sweep(batch=3, seq=(11, 1), heads=3, size=(24, 1, 7, 33, 129), dtype=("fp16", "bf16", "fp32"))
 FAR = Sweep(batch=65535 * 2, seq=32, heads=8, size=136, dtype="fp16") + Sweep(

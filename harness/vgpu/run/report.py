@@ -9,10 +9,10 @@ from harness.vgpu.layout import ffi
 from harness.vgpu.ptx.program import Function, Module, SourceLine
 from harness.vgpu.run.allocations import table
 
-BOUNDS, MISALIGNED, BARRIER, TRAP, ASSERTION, STACK = 1, 2, 3, 4, 5, 6
-# CUresult: ILLEGAL_ADDRESS, MISALIGNED_ADDRESS, LAUNCH_TIMEOUT, ILLEGAL_INSTRUCTION (what trap gives), ASSERT,
-# HARDWARE_STACK_ERROR
-CODES = {BOUNDS: 700, MISALIGNED: 716, BARRIER: 702, TRAP: 715, ASSERTION: 710, STACK: 714}
+BOUNDS, MISALIGNED, BARRIER, TRAP, ASSERTION, STACK, MEMBER = 1, 2, 3, 4, 5, 6, 7
+# CUresult: ILLEGAL_ADDRESS, MISALIGNED_ADDRESS, LAUNCH_TIMEOUT, ILLEGAL_INSTRUCTION (what trap gives, and a wrong mask
+# here), ASSERT, HARDWARE_STACK_ERROR
+CODES = {BOUNDS: 700, MISALIGNED: 716, BARRIER: 702, TRAP: 715, ASSERTION: 710, STACK: 714, MEMBER: 715}
 SPACE_NAMES = ("generic", "global", "shared", "local", "constant", "parameter")
 
 
@@ -32,6 +32,8 @@ def _what(launch: Any, fault: Any) -> str:
         return "a barrier that not all threads of the block reach"
     if fault.kind == TRAP:
         return "the kernel trapped"
+    if fault.kind == MEMBER:
+        return "a lane takes part in an exchange of its warp whose member mask does not name it"
     if fault.kind == ASSERTION:
         return f"assertion failed: {ffi.string(fault.message).decode(errors='replace')}"
     if fault.kind == STACK:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.vgpu.errors import KernelFault
 from harness.vgpu.jit.compile import host
 from harness.vgpu.jit.lowering import lower
 from harness.vgpu.ptx.parser import parse
@@ -226,3 +227,29 @@ def test_lanes_in_a_branch_meet_those_that_have_left_it():
 def test_only_where_lanes_can_be_apart_there_is_code_to_wait(body, waits):
     module = parse(f"{HEADER}.entry k(.param .u64 out)\n{{{FRAME}{body}\nst.global.u32 [%out], %y;\nret;\n}}", "k")
     assert ("@complete(" in lower(module, module.functions["k"], host()).ir) == waits
+
+
+EXCHANGES = {
+    "shfl": "shfl.sync.bfly.b32 %y, %x, 1, 31, 0xffff;",
+    "vote": "vote.sync.ballot.b32 %y, %odd, 0xffff;",
+    "match": "match.any.sync.b32 %y, %x, 0xffff;",
+    "redux": "redux.sync.add.s32 %y, %x, 0xffff;",
+    "bar.warp": "bar.warp.sync 0xffff;",
+}
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES.values(), ids=EXCHANGES)
+def test_a_lane_that_its_mask_does_not_name_is_a_fault_where_launches_are_checked(exchange):
+    with pytest.raises(KernelFault, match=r"member mask does not name it.*thread \(16, 0, 0\)"):
+        results(exchange)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES.values(), ids=EXCHANGES)
+def test_lanes_that_are_named_may_exchange_while_the_others_stay_away(exchange):
+    results(f"@%low {exchange}")
+
+
+def test_each_lane_may_have_a_mask_of_its_own():
+    assert results("selp.b32 %m, 0xffff, 0xffff0000, %low;\nvote.sync.ballot.b32 %y, %odd, %m;") == [
+        0xAAAA if t < 16 else 0xAAAA0000 for t in range(32)
+    ]

@@ -21,6 +21,7 @@ from harness.vgpu.jit.rules import (
     integer_more,
     match,
     matrix_memory,
+    membership,
     memory,
     mma,
     move,
@@ -48,6 +49,7 @@ for _family in (
     for _form, _rule in _family.RULES.items():
         assert _form not in RULES, f"two rules for {_form}"
         RULES[_form] = _rule
+RULES = membership.checked(RULES)
 
 _FORMS = frozenset(RULES)
 
