@@ -57,8 +57,8 @@ _TABLES = (
              Sweep(batch=(100, 200, 300, 400, 500), seq=32, dtype=_DTYPES, **_ENCODER)
              + Sweep(batch=(100, 200, 300, 400, 500), seq=32, dtype=_DTYPES, heads=4, size=32, layers=12),
              "vgpu:V100:dgx1-2020"),
-    Original("decoder-v100", "A decoder layer at one step, 8 heads of 64, on a V100", "decoder_layer",
-             Sweep(batch=_DECODED, dtype=_DTYPES, heads=8, size=64), "vgpu:V100:dgx1-2020"),
+    Original("decoder-v100", "A decoder layer at step 64, 8 heads of 64, on a V100", "decoder_layer",
+             Sweep(batch=_DECODED, seq=64, beams=(1, 4), dtype=_DTYPES, heads=8), "vgpu:V100:dgx1-2020"),
     Original("decoding-v100", "Beam search, 6 layers of 8 heads of 64, on a V100", "decoding",
              Sweep(batch=_DECODED, seq=_LENGTHS, beam=(1, 4), dtype=_DTYPES, **_DECODING), "vgpu:V100:dgx1-2020",
              "fastertransformer_2_1_decoding_v100", ("pytorch_eager", "fused_decoding"), _DECODERS_DIFFER),
