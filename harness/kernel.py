@@ -153,7 +153,7 @@ class Kernel:
     def _launch_on_vgpu(
         self, vgpu: Any, function: Any, grid: Sequence, block: Sequence, values: list, shared: int, args: Sequence
     ) -> None:
-        with _storages_known(vgpu, args), self._explained(vgpu):
+        with storages_known(vgpu, args), self._explained(vgpu):
             function.prepared_call(grid, block, *values, shared_size=shared)
 
     def _launch_on_cuda(self, function: Any, grid: Sequence, block: Sequence, values: list, shared: int) -> None:
@@ -241,7 +241,7 @@ def _module(source: Path, scalar: str, expression: str, device: Device) -> tuple
 
 
 @contextmanager
-def _storages_known(vgpu: Any, args: Sequence[Any]) -> Iterator[None]:
+def storages_known(vgpu: Any, args: Sequence[Any]) -> Iterator[None]:
     """Register each tensor's storage with its exact bounds for one launch; a storage that two share, once."""
     registered: list[int] = []
     try:

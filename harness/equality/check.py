@@ -125,7 +125,11 @@ class _Attempt:
             impostors=not self.case.family,
         )
         if self.suite.replay:
-            return compare_replayed(fused, self.naive, self.suite.replay, terms)
+            verdict = compare_replayed(fused, self.naive, self.suite.replay, terms)
+            if verdict.passed or not verdict.used < _HOPELESS:
+                return verdict
+            again = compare_replayed(fused, self.naive, self.suite.replay, terms, near=self.near())
+            return again if again.passed else verdict
         verdict = compare(fused, self.naive, self.oracle, terms)
         if verdict.passed or not verdict.used < _HOPELESS:
             return verdict
@@ -140,6 +144,13 @@ class _Attempt:
             near = [_near(inputs, seed) for seed in range(draws)]
             pairs = [(self.suite.reference(*each), self.suite.reference(*to_double(each))) for each in near]
         return Neighbours(shaken, pairs)
+
+    def near(self) -> list[tuple[tuple[Any, ...], Any]]:
+        """Inputs that rounding has moved, with what the reference gives; none where there are many elements."""
+        draws = policy.NEIGHBOURS if _elements(self.naive) <= policy.FEW else 0
+        moved = [_near(self.call.inputs, seed) for seed in range(draws)]
+        with torch.no_grad():
+            return [(inputs, self.suite.reference(*inputs)) for inputs in moved]
 
     def blame(self, conditions: Conditions, kept: Any) -> str:
         """Which single change of circumstances makes the outputs differ; "" where none alone does."""

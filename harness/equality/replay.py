@@ -13,6 +13,7 @@ outputs of both sides. Out: a `Verdict`, by three rules.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,7 @@ import torch
 
 from harness.dtypes import scalar_of
 from harness.equality import measure, policy
-from harness.equality.compare import compare, failure
+from harness.equality.compare import Neighbours, compare, failure
 from harness.equality.rules import Replay, Replayed
 from harness.equality.tensors import map_tensors, outputs_of, to_double
 from harness.equality.terms import Terms
@@ -28,14 +29,18 @@ from harness.errors import FuseproofError
 from harness.results.record import Verdict
 
 
-def compare_replayed(fused: Any, naive: Any, replay: Replay, terms: Terms) -> Verdict:
-    """The verdict over all outputs, and over the choices in them."""
+def compare_replayed(
+    fused: Any, naive: Any, replay: Replay, terms: Terms, near: Sequence[tuple[tuple[Any, ...], Any]] = ()
+) -> Verdict:
+    """The verdict over all outputs, and over the choices in them. `near`: inputs that rounding has moved, with what the
+    reference gives for them: of few elements one draw of naive errors says little."""
     if difference := _unlike(fused, naive):
         return failure(difference)
     arguments = to_double(map_tensors(torch.clone, terms.arguments))
     try:
         reference = replay(naive, 0.0, *arguments)
-        slack = _slack(naive, reference, terms)
+        pairs = [(made, replay(made, 0.0, *to_double(inputs)).outputs) for inputs, made in near]
+        slack = max(_slack(*pair, terms) for pair in ((naive, reference.outputs), *pairs))
         right = replay(fused, slack, *arguments)
     except (IndexError, RuntimeError) as error:
         return failure(f"the choices of the fused function cannot be followed: {error}")
@@ -50,14 +55,15 @@ def compare_replayed(fused: Any, naive: Any, replay: Replay, terms: Terms) -> Ve
     ]
     outputs = [tensor for _, tensor in outputs_of(fused, "the fused function")]
     exact = [tensor for _, tensor in outputs_of(right.outputs, "the replay")]
-    verdict = compare(tuple(outputs), tuple(as_wrong), tuple(exact), replace(terms, rules={}))
+    neighbours = Neighbours(tuple(exact), pairs) if pairs else None
+    verdict = compare(tuple(outputs), tuple(as_wrong), tuple(exact), replace(terms, rules={}), neighbours)
     if not verdict.passed:
         return verdict
     short = _shortfall(right)
     if (worse := short > 2 * slack).any():
         largest = short.max().item()
         reason = f"{int(worse.sum())} of {short.numel()} choices are worse than the best, by up to {largest:.4g}"
-        return replace(verdict, passed=False, reason=f"{reason}, allowed {2 * slack:.4g}", used=math.inf)
+        return replace(verdict, passed=False, reason=f"{reason}, allowed {2 * slack:.4g}", used=largest / (2 * slack))
     return verdict
 
 
@@ -71,12 +77,10 @@ def _unlike(fused: Any, naive: Any) -> str:
     return ""
 
 
-def _slack(naive: Any, replayed: Replayed, terms: Terms) -> float:
+def _slack(naive: Any, right: Any, terms: Terms) -> float:
     """How far off a score of the fused function may be."""
     limits = []
-    for (_, got), (_, exact) in zip(
-        outputs_of(naive, "the reference"), outputs_of(replayed.outputs, "the replay"), strict=True
-    ):
+    for (_, got), (_, exact) in zip(outputs_of(naive, "the reference"), outputs_of(right, "the replay"), strict=True):
         if scalar := scalar_of(got.dtype):
             floor = policy.floors(scalar, terms.reduction, measure.magnitude(exact))
             errors = measure.errors(measure.differences(got, exact), exact, scalar.tiny)

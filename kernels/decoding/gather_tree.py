@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 
 from harness.kernel import Kernel
-from kernels.shapes import TILE_THREADS, require
+from kernels.shapes import TILE_THREADS, OperandError, require
+
+MOST_ROWS = (1 << 31) - TILE_THREADS  # threads are numbered in 32 bits
 
 _gather_tree = Kernel("gather_tree.cu", "gather_tree")
 
@@ -20,8 +22,10 @@ def gather_tree(tokens: torch.Tensor, parents: torch.Tensor, lengths: torch.Tens
     require("gather_tree", torch.int64, tokens=(tokens, tokens.shape), parents=(parents, tokens.shape),
             lengths=(lengths, (batch,)))  # fmt: skip
     out = torch.empty_like(tokens)
+    rows = batch * beams
+    if rows > MOST_ROWS:
+        raise OperandError(f"gather_tree: {rows} beams in all; up to {MOST_ROWS} can be followed in one call")
     if out.numel():
-        rows = batch * beams
         _gather_tree(out, tokens, parents, lengths, steps, rows, beams, end,
                      grid=-(-rows // TILE_THREADS), block=TILE_THREADS)  # fmt: skip
     return out

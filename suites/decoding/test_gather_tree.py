@@ -5,7 +5,7 @@ from harness.sweep import Sweep
 from kernels.decoding import gather_tree as fused
 from reference.decoding import gather_tree as reference
 
-END = 2
+END = (1 << 33) + 2  # whatever 64 bits hold is a token
 
 
 @suite(
@@ -26,8 +26,10 @@ END = 2
 def gather_tree(case):
     """Few tokens, so that many sequences end early; lengths of a third and beyond the steps; parents that are none."""
     steps, batch, beams = case.steps, case.batch, case.beam
-    tokens = case.randint(steps, batch, beams, low=0, high=12)
+    tokens = case.randint(steps, batch, beams, low=END - 2, high=END + 10)
     parents = case.randint(steps, batch, beams, low=-case.stray, high=beams + case.stray)
+    if case.stray:
+        parents[parents == beams] += 1 << 32
     lengths = case.randint(batch, low=steps // 2, high=steps + 1)
     lengths[0], lengths[-1] = steps // 3, steps + 3
     return tokens, parents, lengths, END
