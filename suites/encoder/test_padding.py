@@ -14,7 +14,9 @@ from reference.encoder import padding as reference
     fused=fused.find_tokens,
     reference=reference.find_tokens,
     launches=1,
-    sweep=Sweep(batch=(1, 8, 128), seq=(32, 128), dtype="fp32") + Sweep(batch=3, seq=(1, 37, 1371), dtype="fp32"),
+    sweep=Sweep(batch=(1, 8, 128), seq=(32, 128), dtype="fp32")
+    + Sweep(batch=3, seq=(1, 37, 1371), dtype="fp32")
+    + Sweep(batch=1, seq=(1, 4097), dtype="fp32"),  # one token alone in a step of the sum
     edges=Sweep(batch=5, seq=(33, 1, 819, 820), dtype="fp32"),
     families={"masked": (*MASKS, "misaligned", "strided", "transposed", ROWLESS)},
 )
