@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from harness.originals.cells import SAMPLE, Finished, Row
@@ -41,6 +42,8 @@ def below(finished: Finished) -> Sequence[str]:
             "product was computed, and nothing compared: the suite does that.",
             f"Times are {finished.source}; {stated_error()}.",
         ]
+    reasons = Counter(row.graph for row in finished.rows if isinstance(row.graph, str))
+    lines += [f"No graph of {count} cases: {reason}." for reason, count in reasons.items()]
     return [*lines, *([f"Note: {finished.table.note}."] if finished.table.note else [])]
 
 

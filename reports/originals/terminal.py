@@ -14,7 +14,7 @@ def renderable(finished: Finished) -> RenderableType:
     """The heading, the table, what must be known of it."""
     made = Table()
     for index, name in enumerate(tables.headings(finished)):
-        made.add_column(name, justify="left" if index == 0 else "right")
+        made.add_column(name, justify="left" if index == 0 else "right", no_wrap=index < 2)
     for row in tables.rows(finished):
         made.add_row(*row)
     lines = [Text(line) for line in tables.below(finished)]
