@@ -29,7 +29,7 @@ def gather_tree(case):
     tokens = case.randint(steps, batch, beams, low=END - 2, high=END + 10)
     parents = case.randint(steps, batch, beams, low=-case.stray, high=beams + case.stray)
     if case.stray:
-        parents[parents == beams] += 1 << 32
+        parents[parents == beams] = 1 << 32  # beam 0 for whoever takes 32 bits of it
     lengths = case.randint(batch, low=steps // 2, high=steps + 1)
     lengths[0], lengths[-1] = steps // 3, steps + 3
     return tokens, parents, lengths, END
