@@ -8,6 +8,7 @@ the first test that runs, not here.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator
 from io import StringIO
 from pathlib import Path
@@ -65,6 +66,19 @@ def pytest_configure(config: pytest.Config) -> None:
     except FuseproofError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Results(), "fuseproof-results")
+    share_cores(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
+
+
+def share_cores(processes: int) -> None:
+    """Leave torch in this process its share of the cores, where several run tests: threads that have none wait by
+    spinning, and take from the others' time.
+    """
+    if processes == 1 or "OMP_NUM_THREADS" in os.environ:
+        return
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)
 
 
 def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> list[Any] | None:
