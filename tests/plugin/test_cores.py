@@ -12,7 +12,8 @@ from harness.plugin import share_cores
 def threads(monkeypatch):
     """Torch's number of threads, as it was before."""
     before = torch.get_num_threads()
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "set so that it is put back")
+    monkeypatch.delenv("OMP_NUM_THREADS")
     yield before
     torch.set_num_threads(before)
 
