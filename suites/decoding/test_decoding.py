@@ -54,6 +54,8 @@ def decoding(case):
     reduction=CLOSE,
     replay=replays.loop,
     sweep=Sweep(batch=2, seq=12, beam=(4, 1), layers=1, vocabulary=101, memory=5, dtype="fp32"),
+    edges=Sweep(batch=(2, 1), seq=12, beam=2, layers=1, vocabulary=33, memory=4, dtype="fp32"),
+    families={"encoded": ("large",)},
 )
 def decoding_that_ends(case):
     """Sequences of different lengths, all finished before the last step: finished beams wait for the others."""
@@ -77,6 +79,8 @@ def _sample_inputs(case, keep):
     reduction=CLOSE,
     replay=replays.sampled_by_top_k,
     sweep=Sweep(batch=3, seq=5, **SMALL),
+    edges=Sweep(batch=(2, 1), seq=3, layers=1, vocabulary=101, memory=5, dtype="fp32"),
+    families={"uniforms": ("misaligned",)},
 )
 def decoding_top_k(case):
     """From the 4 most likely tokens."""
@@ -90,6 +94,8 @@ def decoding_top_k(case):
     reduction=CLOSE,
     replay=replays.sampled_by_top_p,
     sweep=Sweep(batch=3, seq=5, **SMALL),
+    edges=Sweep(batch=(2, 1), seq=3, layers=1, vocabulary=101, memory=5, dtype="fp32"),
+    families={"uniforms": ("misaligned",)},
 )
 def decoding_top_p(case):
     """From the nucleus of six tenths."""
