@@ -7,6 +7,7 @@ function that may be active twice saves the registers that it needs after the ca
 
 from __future__ import annotations
 
+from harness.vgpu.jit import faults
 from harness.vgpu.jit.context import Context, storage
 from harness.vgpu.jit.emitter import BITS, LANES, constant_vector, llvm_type, splat
 from harness.vgpu.jit.frame import HEADER_BYTES, agreed_offsets, function_address, round_up
@@ -16,8 +17,6 @@ from harness.vgpu.ptx.program import Function, Register, Symbol
 
 OFFSETS = llvm_type("i32", LANES)
 RECURSION_BYTES = 1 << 15  # of stack for each thread where functions are recursive
-STACK_KIND = 6  # FAULT_STACK in run/fault.h
-TRAP_KIND = 4
 
 
 class Calls:
@@ -92,7 +91,7 @@ class Calls:
             result = self.e.select(here, "i32", LANES, splat("i32", self.position[entry], LANES), result)
             known = self.e.binary("or", "i1", LANES, known, here)
         unknown = self.e.binary("xor", "i1", LANES, known, splat("i1", "true", LANES))
-        self._fault_if(self.e.binary("and", "i1", LANES, unknown, self.c.mask), TRAP_KIND)
+        faults.fault_if(self.c, self.e.binary("and", "i1", LANES, unknown, self.c.mask), faults.TRAP)
         return result
 
     def _check_room(self, size: int) -> None:
@@ -101,18 +100,7 @@ class Calls:
         limit = self.local_bytes() - size - max(self.c.frame.activation.values())
         at = self.e.load(OFFSETS, "%at", 64)
         full = self.e.let(f"icmp ugt {OFFSETS} {at}, {splat('i32', max(limit, 0), LANES)}")
-        self._fault_if(self.e.binary("and", "i1", LANES, full, self.c.mask), STACK_KIND)
-
-    def _fault_if(self, lanes: str, kind: int) -> None:
-        bits = self.e.bitcast("<32 x i1>", lanes, "i32")
-        none = self.e.let(f"icmp eq i32 {bits}, 0")
-        fine, bad = self.e.name("fine"), self.e.name("bad")
-        self.e.do(f"br i1 {none}, label %{fine}, label %{bad}")
-        self.e.label(bad)
-        line = self.c.instruction.line
-        self._helper("trap", f"i32 {bits}, i32 {kind}, i32 {line}")
-        self.e.do("br label %fault")
-        self.e.label(fine)
+        faults.fault_if(self.c, self.e.binary("and", "i1", LANES, full, self.c.mask), faults.STACK)
 
     # --- behind a call ---
 

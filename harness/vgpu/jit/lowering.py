@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from harness.vgpu.errors import UnsupportedPtx
-from harness.vgpu.jit import constants, dispatch, divergence, facts, linking, liveness, meetings, nodes, rules
+from harness.vgpu.jit import constants, dispatch, divergence, facts, faults, linking, liveness, meetings, nodes, rules
 from harness.vgpu.jit.barriers import Barriers
 from harness.vgpu.jit.calls import Calls
 from harness.vgpu.jit.context import Context
@@ -28,15 +28,14 @@ from harness.vgpu.jit.frame import Frame, Site
 from harness.vgpu.jit.masks import GONE, MASK, PCS, Masks
 from harness.vgpu.jit.meetings import Meetings
 from harness.vgpu.jit.nodes import Graph, Node
+from harness.vgpu.jit.rules.warp import active
 from harness.vgpu.jit.suspension import FAULTED, FINISHED, Suspension
 from harness.vgpu.jit.target import Target
 from harness.vgpu.layout import offset
 from harness.vgpu.ptx.program import Function, Instruction, Module
 
-TRAP_KIND = 4  # FAULT_TRAP in run/fault.h
-MOST_PHIS = (
-    8_000  # nodes times registers that live across them: more costs LLVM minutes, memory the code up to a quarter
-)
+# nodes times registers that live across them: more costs LLVM minutes, memory the code up to a quarter
+MOST_PHIS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,21 +341,7 @@ class _Lowering:
     def _trap(self, node: Node) -> None:
         assert node.last is not None
         self.c.prepare(node.last)
-        mask = self.c.mask
-        go_on = self.e.name("calm")
-        if self.c.guard is not None:
-            guard = self.c.guard if self.c.guard_lanes == LANES else self.e.broadcast("i1", self.c.guard)
-            mask = self.e.binary("and", "i1", LANES, mask, guard)
-        bits = self.m.bits(mask)
-        nobody = self.e.let(f"icmp eq i32 {bits}, 0")
-        caught = self.e.name("caught")
-        self.e.do(f"br i1 {nobody}, label %{go_on}, label %{caught}")
-        self.e.label(caught)
-        helpers = self.e.load("ptr", self.e.field("%launch", offset("vgpu_launch", "helpers")), 8)
-        function = self.e.load("ptr", self.e.field(helpers, offset("vgpu_helpers", "trap")), 8)
-        self.e.do(f"call i32 {function}(ptr %warp, i32 {bits}, i32 {TRAP_KIND}, i32 {node.last.line})")
-        self.e.do("br label %fault")
-        self.e.label(go_on)
+        faults.fault_if(self.c, active(self.c), faults.TRAP)
         self._goto(node, self.c.mask, node.successors[0] if node.successors else None)
 
     # --- calls of device functions ---
