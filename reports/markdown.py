@@ -5,12 +5,12 @@ In: a `Run`. Out: text, or results.md in a folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from harness.results.record import CaseResult, Run
 from reports import table as rows
 from reports import variants
+from reports.grid import grid
 
 
 def write(run: Run, folder: Path) -> Path:
@@ -45,26 +45,17 @@ def _source(run: Run) -> str:
 
 def _table(results: list[CaseResult]) -> str:
     columns = rows.columns(results)
-    lines = [
-        _line(column.heading for column in columns),
-        _line("---" if column.heading in ("case", "dtype", "equal") else "---:" for column in columns),
-        *(_line(column.cell(result) for column in columns) for result in results),
-    ]
-    return "\n".join(lines) + "\n"
+    words = [index for index, column in enumerate(columns) if column.heading in ("case", "dtype", "equal")]
+    cells = ([column.cell(result) for column in columns] for result in results)
+    return grid([column.heading for column in columns], cells, left=words)
 
 
 def _variants(found: list[variants.Row]) -> list[str]:
     """Every way of running each case, and why some could not; nothing where there are none."""
     if not found:
         return []
-    lines = [
-        _line(column.heading for column in variants.COLUMNS),
-        _line("---" if column.left else "---:" for column in variants.COLUMNS),
-        *(_line(column.cell(row) for column in variants.COLUMNS) for row in found),
-    ]
+    words = [index for index, column in enumerate(variants.COLUMNS) if column.left]
+    cells = ([column.cell(row) for column in variants.COLUMNS] for row in found)
+    table = grid([column.heading for column in variants.COLUMNS], cells, left=words)
     failed = "".join(f"- {line}\n" for line in variants.failures(found))
-    return ["\n".join(lines) + "\n", *([failed] if failed else [])]
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return [table, *([failed] if failed else [])]

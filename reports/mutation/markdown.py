@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from harness.mutation.campaign import Campaign
+from reports.grid import grid
 from reports.mutation.tables import HEADINGS, heading, rows
 
 
@@ -18,20 +18,15 @@ def write(campaign: Campaign, folder: Path) -> Path:
 
 def render(campaign: Campaign) -> str:
     """Scores by file, what noticed the dead, survivors."""
-    aligned = ["---", *["---:"] * (len(HEADINGS) - 1)]
-    lines = [f"# {heading(campaign)}\n", _line(HEADINGS), _line(aligned), *(_line(row) for row in rows(campaign))]
+    parts = [f"# {heading(campaign)}\n", grid(HEADINGS, rows(campaign))]
     if campaign.guards:
-        lines += ["", "| noticed by | mutants |", "| --- | ---: |"]
-        lines += [_line((guard, str(count))) for guard, count in campaign.guards]
-    lines += ["", "## Survivors", "" if campaign.survivors else "\nNone."]
+        parts.append(grid(("noticed by", "mutants"), ((guard, str(count)) for guard, count in campaign.guards)))
+    parts += ["## Survivors", "" if campaign.survivors else "\nNone."]
     for mutant, outcome in campaign.survivors:
-        lines += [f"`{mutant.id}`, after {outcome.cases_run} cases: {mutant.file}:{mutant.line}\n"]
-        lines += [f"```diff\n{mutant.diff.rstrip()}\n```\n"]
-    if explained := campaign.explained_survivors:
-        lines += ["## Explained", "", "| mutant | line | why it computes the same |", "| --- | ---: | --- |"]
-        lines += [_line((f"`{mutant.id}`", str(mutant.line), reason)) for mutant, reason in explained]
-    return "\n".join(lines) + "\n"
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+        parts += [f"`{mutant.id}`, after {outcome.cases_run} cases: {mutant.file}:{mutant.line}\n"]
+        parts += [f"```diff\n{mutant.diff.rstrip()}\n```\n"]
+    if not (explained := campaign.explained_survivors):
+        return "\n".join(parts) + "\n"
+    cells = ((f"`{mutant.id}`", str(mutant.line), reason) for mutant, reason in explained)
+    table = grid(("mutant", "line", "why it computes the same"), cells, left=(0, 2))
+    return "\n".join([*parts, "## Explained", "", table])

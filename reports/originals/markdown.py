@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from harness.originals.cells import Finished
+from reports.grid import grid
 from reports.originals import tables
 
 
@@ -19,13 +19,6 @@ def write(finished: Finished, folder: Path) -> Path:
 
 def render(finished: Finished) -> str:
     """The heading, the table, what must be known of it."""
-    names = tables.headings(finished)
-    aligned = ["---", *["---:"] * (len(names) - 1)]
-    lines = [f"# {tables.heading(finished)}\n", _line(names), _line(aligned)]
-    lines += [_line(row) for row in tables.rows(finished)]
-    lines += ["", *(f"- {line}" for line in tables.below(finished))]
-    return "\n".join(lines) + "\n"
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    table = grid(tables.headings(finished), tables.rows(finished))
+    notes = "".join(f"- {line}\n" for line in tables.below(finished))
+    return f"# {tables.heading(finished)}\n\n{table}\n{notes}"

@@ -5,11 +5,10 @@ In: an `Overview`, perhaps a `Run` of counters. Out: text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from harness.counted import Run
 from harness.timeline.overview import Overview
 from reports.counters import tables as counters
+from reports.grid import grid
 from reports.timeline.tables import Table, findings, heading, stated_errors, tables
 
 
@@ -27,13 +26,7 @@ def render(overview: Overview, counted: Run | None = None) -> str:
 
 
 def _table(table: Table) -> str:
-    aligned = ["---" if index < table.left else "---:" for index in range(len(table.headings))]
-    lines = [_line(table.headings), _line(aligned), *(_line(map(_escaped, row)) for row in table.rows)]
-    return "\n".join(lines) + "\n"
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return grid(table.headings, (map(_escaped, row) for row in table.rows), left=range(table.left))
 
 
 def _escaped(text: str) -> str:

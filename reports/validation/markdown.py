@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.validation.command import Validation
+from reports.grid import grid
 from reports.validation import tables
 
 INTRODUCTION = """# The time model against published times
@@ -46,20 +46,15 @@ def render(validation: Validation) -> str:
     parts = [
         INTRODUCTION,
         "## Goals, on the fitted table\n",
-        _table(("goal", "at most", "found", "met"), tables.goal_rows(validation), left=(0, 3)),
+        grid(("goal", "at most", "found", "met"), tables.goal_rows(validation), left=(0, 3)),
         "## Errors\n",
-        _table(tables.SUMMARY, tables.summary_rows(validation), left=(0, 1, 5)),
+        grid(tables.SUMMARY, tables.summary_rows(validation), left=(0, 1, 5)),
         "## Fitted parameters\n",
-        _table(tables.PARAMETERS, tables.parameter_rows(validation), left=(0, 2, 3, 4, 5, 6)),
+        grid(tables.PARAMETERS, tables.parameter_rows(validation), left=(0, 2, 3, 4, 5, 6)),
         ASSUMPTIONS,
     ]
     for comparison in (*validation.tables, validation.left_out):
         kind = "fitted" if comparison.fitted else "not fitted"
         parts += [f"## {comparison.title} ({kind})\n", f"{comparison.note}\n"]
-        parts.append(_table(tables.headings(comparison), tables.cell_rows(comparison), left=(0,)))
+        parts.append(grid(tables.headings(comparison), tables.cell_rows(comparison), left=(0,)))
     return "\n".join(parts)
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[int]) -> str:
-    aligned = ["---" if index in left else "---:" for index in range(len(headings))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (headings, aligned, *rows)) + "\n"
