@@ -8,7 +8,6 @@ the first test that runs, not here.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator
 from io import StringIO
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 from harness.errors import FuseproofError
 from harness.suite import Suite
+from harness.threads import use_threads
 
 if TYPE_CHECKING:
     from harness.results.record import CaseResult, Run
@@ -75,10 +75,7 @@ def share_cores(processes: int) -> None:
     """
     if processes == 1 or "OMP_NUM_THREADS" in os.environ:
         return
-    threads = max(1, (os.cpu_count() or 1) // processes)
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(threads)
+    use_threads(max(1, (os.cpu_count() or 1) // processes))
 
 
 def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> list[Any] | None:

@@ -5,7 +5,6 @@ In: suites by name, options. Out: a `Campaign`; outcomes go to a journal in the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import FuseproofError
 from harness.progress import progress
+from harness.threads import use_threads
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +43,7 @@ class Options:
 
 def mutate(suites: Sequence[str], device: str | None, options: Options, console: Console) -> Campaign:
     """Measure the original, draw mutants, run those that the journal does not know."""
-    one_thread()
+    use_threads(1)  # forked processes have no others, and OpenMP would wait for them for ever
     from harness.device import open_device, parse_spec
     from harness.discovery import find_suites
     from harness.mutation.campaign import Campaign, digest, mutable_files, possible_mutants
@@ -74,12 +74,3 @@ def mutate(suites: Sequence[str], device: str | None, options: Options, console:
     return Campaign(
         names, opened.label, options.seed, len(jobs), len(possible), tuple(mutants), tuple(outcomes), explained
     )
-
-
-def one_thread() -> None:
-    """Let torch compute on one thread: forked processes have no others, and OpenMP would wait for them for ever."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    import torch
-
-    torch.set_num_threads(1)

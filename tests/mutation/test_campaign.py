@@ -93,7 +93,7 @@ def run(folder: Path, **options):
 
     patched = pytest.MonkeyPatch()
     patched.setattr(trial, "CPU_GRACE", 1)
-    patched.setattr(command, "one_thread", lambda: None)
+    patched.setattr(command, "use_threads", lambda count: None)
     try:
         chosen = command.Options(Selection(), out=folder / "out", **options)
         return command.mutate([str(folder / "test_ramp.py")], current().label, chosen, Console(quiet=True))

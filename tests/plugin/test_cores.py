@@ -6,14 +6,16 @@ import pytest
 import torch
 
 from harness.plugin import share_cores
+from harness.threads import VARIABLES
 
 
 @pytest.fixture
 def threads(monkeypatch):
     """Torch's number of threads, as it was before."""
     before = torch.get_num_threads()
-    monkeypatch.setenv("OMP_NUM_THREADS", "set so that it is put back")
-    monkeypatch.delenv("OMP_NUM_THREADS")
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, "set so that it is put back")
+        monkeypatch.delenv(variable)
     yield before
     torch.set_num_threads(before)
 
