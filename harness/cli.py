@@ -217,20 +217,12 @@ def table(
     chosen = original(name)
     from harness.device import open_device
     from harness.discovery import report
-    from harness.originals.cells import Finished, rows
-    from harness.progress import progress
+    from harness.originals.command import finished
 
     opened, console = open_device(device or chosen.device), _console()
-    with progress(console, chosen.name, len(chosen.sweep)) as advance:
-        made = []
-        for row in rows(chosen, opened, keyword, seed):
-            made.append(row)
-            advance("done")
-    if not made:
-        raise FuseproofError(f"no case of {name} matches {keyword!r}; its ids read like {next(iter(chosen.ids()))}")
-    finished = Finished(chosen, opened.label, opened.name, opened.source, tuple(made))
-    console.print(report("originals.terminal").renderable(finished))
-    path = report("originals.markdown").write(finished, out)
+    made = finished(chosen, opened, keyword, seed, console)
+    console.print(report("originals.terminal").renderable(made))
+    path = report("originals.markdown").write(made, out)
     console.print(f"Written: {path}", highlight=False, soft_wrap=True)
 
 
