@@ -34,9 +34,7 @@ def encoder_layer(
 ) -> torch.Tensor:
     """Post-norm, GELU, as in BERT; `masked` [batch, 1, 1, sequence] is true at padding. Weights are [out, in]."""
     require("encoder_layer", x.dtype, x=(x, x.shape))
-    tokens = _tokens(x)
-    context = fused_attention(gemm(tokens, qkv).view(*x.shape[:2], qkv[1].numel()), qkv[1], masked, heads)
-    attended = projected(tokens, context.view_as(tokens), attention, attention_norm)
+    attended = _attended(x, masked, heads, qkv, attention, attention_norm)
     return feed_forward(attended, inner, outer, outer_norm).view_as(x)
 
 
@@ -57,9 +55,7 @@ def encoder_layer_relu(
     definition on both devices can be made of it.
     """
     require("encoder_layer_relu", x.dtype, x=(x, x.shape))
-    tokens = _tokens(x)
-    context = fused_attention(gemm(tokens, qkv).view(*x.shape[:2], qkv[1].numel()), qkv[1], masked, heads)
-    attended = projected(tokens, context.view_as(tokens), attention, attention_norm)
+    attended = _attended(x, masked, heads, qkv, attention, attention_norm)
     widened = torch._addmm_activation(inner[1], attended, inner[0].t(), use_gelu=False)
     return bias_residual_layer_norm(gemm(widened, outer), outer[1], attended, *outer_norm).view_as(x)
 
@@ -104,6 +100,15 @@ def feed_forward(attended: torch.Tensor, inner: Affine, outer: Affine, outer_nor
 def projected(tokens: torch.Tensor, context: torch.Tensor, layer: Affine, norm: Affine) -> torch.Tensor:
     """What follows attention: its output projection, residual and norm, in 2 launches."""
     return bias_residual_layer_norm(gemm(context, layer), layer[1], tokens, *norm)
+
+
+def _attended(
+    x: torch.Tensor, masked: torch.Tensor, heads: int, qkv: Affine, attention: Affine, attention_norm: Affine
+) -> torch.Tensor:
+    """The first half of a layer, as rows of hidden states: 4 launches, one of them attention."""
+    tokens = _tokens(x)
+    context = fused_attention(gemm(tokens, qkv).view(*x.shape[:2], qkv[1].numel()), qkv[1], masked, heads)
+    return projected(tokens, context.view_as(tokens), attention, attention_norm)
 
 
 def _tokens(x: torch.Tensor) -> torch.Tensor:

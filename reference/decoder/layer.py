@@ -54,10 +54,10 @@ def decoder_layer(
     layer = Weights(*weights)
     rows, heads, steps, _ = keys.shape
     query, key, value = (
-        functional.linear(normed, *one).view(rows, 1, heads, -1).transpose(1, 2) for one in _split(layer.qkv, 3)
+        functional.linear(normed, *one).view(rows, 1, heads, -1).transpose(1, 2) for one in split(layer.qkv, 3)
     )
     past_keys, past_values = keys[:, :, : steps - 1], values[:, :, : steps - 1]
-    context = _attention(
+    context = attention(
         query,
         torch.cat((history(past_keys, ancestors), key), dim=2),
         torch.cat((history(past_values, ancestors), value), dim=2),
@@ -66,15 +66,15 @@ def decoder_layer(
 
     batch, positions = memory_keys.shape[:2]
     padding = torch.arange(positions, device=lengths.device) >= lengths[:, None]
-    query = functional.linear(_norm(x, layer.cross_norm), *layer.query)
+    query = functional.linear(norm(x, layer.cross_norm), *layer.query)
     query = query.view(batch, rows // batch, heads, -1).transpose(1, 2)
-    context = _attention(query, memory_keys.transpose(1, 2), memory_values.transpose(1, 2), padding[:, None, None])
+    context = attention(query, memory_keys.transpose(1, 2), memory_values.transpose(1, 2), padding[:, None, None])
     x = x + functional.linear(context.transpose(1, 2).reshape(x.shape), *layer.cross_output)
 
-    widened = torch.relu(functional.linear(_norm(x, layer.inner_norm), *layer.inner))
+    widened = torch.relu(functional.linear(norm(x, layer.inner_norm), *layer.inner))
     x = x + functional.linear(widened, *layer.outer)
     grown = torch.cat((past_keys, key), dim=2), torch.cat((past_values, value), dim=2)
-    return x, _norm(x, next_norm), *grown
+    return x, norm(x, next_norm), *grown
 
 
 def first_decoder_layer(
@@ -90,26 +90,27 @@ def first_decoder_layer(
     """The layer at the first step, where the keys and values of `memory` [batch, positions, any] are computed."""
     heads = keys.shape[1]
     memory_keys, memory_values = (
-        functional.linear(memory, *one).view(*memory.shape[:2], heads, -1)
-        for one in _split(Weights(*weights).memory, 2)
+        functional.linear(memory, *one).view(*memory.shape[:2], heads, -1) for one in split(Weights(*weights).memory, 2)
     )
     after = decoder_layer(x, normed, keys, values, memory_keys, memory_values, lengths, weights, next_norm)
     return *after, memory_keys, memory_values
 
 
-def _attention(
+def attention(
     query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, padding: torch.Tensor | None = None
 ) -> torch.Tensor:
+    """Of heads [.., positions, size]; `padding` is true where a key must not be attended to."""
     scores = torch.matmul(query, keys.transpose(-1, -2)) / math.sqrt(query.shape[-1])
     if padding is not None:
         scores = scores.masked_fill(padding, float("-inf"))
     return torch.matmul(torch.softmax(scores, dim=-1), values)
 
 
-def _norm(x: torch.Tensor, norm: Affine) -> torch.Tensor:
-    return functional.layer_norm(x, x.shape[-1:], *norm, EPSILON)
+def norm(x: torch.Tensor, affine: Affine) -> torch.Tensor:
+    """LayerNorm over the last dimension."""
+    return functional.layer_norm(x, x.shape[-1:], *affine, EPSILON)
 
 
-def _split(layer: Affine, count: int) -> list[Affine]:
+def split(layer: Affine, count: int) -> list[Affine]:
     """Linear layers that are concatenated along out."""
     return list(zip(*(parameter.chunk(count) for parameter in layer), strict=True))

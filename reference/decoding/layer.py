@@ -5,31 +5,16 @@ Vaswani et al. 2017, pre-norm and with ReLU as in OpenNMT-tf, which FasterTransf
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch.nn import functional
 
-EPSILON = 1e-6
+from reference.decoder.layer import Affine, Weights, attention, norm, split
 
-Affine: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # weight and bias, of a linear layer or a norm
+__all__ = ["Affine", "Pair", "Weights", "decoder_layer", "memory_of", "norm"]
+
 Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # keys and values, [any, heads, positions, size]
-
-
-class Weights(NamedTuple):
-    """Of a layer. Those of linear layers are [out, in]; qkv are three of them, memory two, concatenated along out."""
-
-    self_norm: Affine
-    qkv: Affine
-    self_output: Affine
-    cross_norm: Affine
-    query: Affine
-    memory: Affine
-    cross_output: Affine
-    inner_norm: Affine
-    inner: Affine
-    outer: Affine
 
 
 def decoder_layer(
@@ -42,11 +27,11 @@ def decoder_layer(
     normed = norm(x, weights.self_norm)
     query, key, value = (split_heads(functional.linear(normed, *one)[:, None], heads) for one in split(weights.qkv, 3))
     keys, values = (key, value) if past is None else (torch.cat((past[0], key), 2), torch.cat((past[1], value), 2))
-    x = x + functional.linear(_attention(query, keys, values).reshape(x.shape), *weights.self_output)
+    x = x + functional.linear(attention(query, keys, values).reshape(x.shape), *weights.self_output)
 
     query = functional.linear(norm(x, weights.cross_norm), *weights.query)
     query = split_heads(query.view(len(padding), -1, query.shape[-1]), heads)
-    context = _attention(query, *memory, padding).transpose(1, 2).reshape(x.shape)
+    context = attention(query, *memory, padding).transpose(1, 2).reshape(x.shape)
     x = x + functional.linear(context, *weights.cross_output)
 
     inner = torch.relu(functional.linear(norm(x, weights.inner_norm), *weights.inner))
@@ -59,24 +44,6 @@ def memory_of(encoded: torch.Tensor, weights: Weights, heads: int) -> Pair:
     return keys, values
 
 
-def norm(x: torch.Tensor, affine: Affine) -> torch.Tensor:
-    return functional.layer_norm(x, x.shape[-1:], *affine, EPSILON)
-
-
-def split(layer: Affine, count: int) -> list[Affine]:
-    """Linear layers that are concatenated along out."""
-    return list(zip(*(parameter.chunk(count) for parameter in layer), strict=True))
-
-
 def split_heads(x: torch.Tensor, heads: int) -> torch.Tensor:
     """[any, positions, hidden] as [any, heads, positions, size]."""
     return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
-
-
-def _attention(
-    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, padding: torch.Tensor | None = None
-) -> torch.Tensor:
-    scores = torch.matmul(query, keys.transpose(-1, -2)) / math.sqrt(query.shape[-1])
-    if padding is not None:
-        scores = scores.masked_fill(padding, float("-inf"))
-    return torch.matmul(torch.softmax(scores, dim=-1), values)
