@@ -1,6 +1,6 @@
 """What the kernels of a decoding step move, counted: FP16, batch 32, 4 beams, 8 heads of 64, a vocabulary of 30,000.
 
-Compulsory is what a kernel must read and write once: what else it takes is waste.
+What is compulsory: tests/kernels/traffic.py.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.vgpu.run.mode import Mode
 from kernels.decoding import beam_search, embedding, gather_tree, sampling
+from tests.kernels.traffic import activities_of, spills, wastes_nothing
 
 BATCH, BEAMS, HIDDEN, VOCABULARY, STEPS = 32, 4, 512, 30000, 32
 ROWS = BATCH * BEAMS
@@ -19,30 +19,12 @@ HALF = 2  # bytes
 @pytest.fixture
 def counters(device):
     """The counters of each launch that a call makes."""
-    if not device.vgpu:
-        pytest.skip("only the vgpu counts what is executed")
 
     def of(function, *operands, **options):
-        activities = device.vgpu.clock.activities
-        before = len(activities)
-        with device.vgpu.using(Mode(checked=True, counted=True)):
-            function(*operands, **options)
-        return [launched.counters for launched in activities[before:] if launched.kind == "kernel"]
+        made = activities_of(device, function, *operands, **options)
+        return [launched.counters for launched in made if launched.kind == "kernel"]
 
     return of
-
-
-def wastes_nothing(counted, compulsory):
-    """Whole sectors, each once; no bank conflicts; nothing in local memory."""
-    assert counted.ideal_sectors >= 0.95 * counted.sectors
-    assert compulsory <= counted.dram_bytes <= 1.05 * compulsory
-    assert counted.wavefronts == counted.ideal_wavefronts
-    assert counted.local_load_requests == counted.local_store_requests == 0
-
-
-def spills(*kernels):
-    """Bytes of local memory, by ptxas, of the instances that were launched."""
-    return {launcher.function.local_size_bytes for kernel in kernels for launcher in kernel._launchers.values()}
 
 
 def test_embedding_reads_the_words_of_its_tokens_once(counters, random):
