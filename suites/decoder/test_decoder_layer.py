@@ -1,7 +1,7 @@
 """FasterTransformer's decoder layer at a step: plain PyTorch against torch's GEMMs with fused kernels between them.
 
-Of the originals' launches (FasterTransformer 2.1, open_decoder.h), 15 a layer and 17 at the first step, 11 and 12 are
-left; one more for a single row, which cuBLASLt takes no activation for.
+Of the originals' launches (docs/decoder.md), 15 a layer and 17 at the first step, 11 and 12 are left; one more for a
+single row, which cuBLASLt takes no activation for.
 """
 
 from harness.suite import suite
