@@ -12,12 +12,18 @@ constexpr int own_keys = 4;
 // A row of weights; the pad puts the rows of the four groups into different banks.
 constexpr int weight_stride = tile_keys + 8;
 
-// Where a scalar of a tile lies. Chunks of four columns are permuted within their row, so that lanes that read the same
-// chunk of eight neighbouring rows do not meet in a bank.
+// Where four columns of a tile's row lie: permuted within the row, so that lanes that read the same chunk of eight
+// neighbouring rows do not meet in a bank.
+template <int Size>
+__device__ __forceinline__ int chunk_at(int row, int chunk)
+{
+    return 4 * (row * (Size / 4) + (chunk ^ (row % 8)));
+}
+
 template <int Size>
 __device__ __forceinline__ int at(int row, int column)
 {
-    return row * Size + ((column / 4) ^ (row % 8)) * 4 + column % 4;
+    return chunk_at<Size>(row, column / 4) + column % 4;
 }
 
 // Writes vectors of up to four scalars to a tile.
@@ -80,16 +86,16 @@ __global__ void __launch_bounds__(Warps * warp_size, (Size > 64 ? 8 : 12) / Warp
 
         float score[own_queries][own_keys] = {};
 #pragma unroll 4
-        for (int column = 0; column < Size; column += 4) {
+        for (int chunk = 0; chunk < Size / 4; ++chunk) {
             Vector<float, 4> left[own_queries];
             Vector<float, 4> right[own_keys];
 #pragma unroll
             for (int i = 0; i < own_queries; ++i) {
-                left[i] = load<4>(query_tile + at<Size>(first_row + own_row(i), column));
+                left[i] = load<4>(query_tile + chunk_at<Size>(first_row + own_row(i), chunk));
             }
 #pragma unroll
             for (int j = 0; j < own_keys; ++j) {
-                right[j] = load<4>(key_tile + at<Size>(member + 8 * j, column));
+                right[j] = load<4>(key_tile + chunk_at<Size>(member + 8 * j, chunk));
             }
 #pragma unroll
             for (int i = 0; i < own_queries; ++i) {
@@ -143,7 +149,7 @@ __global__ void __launch_bounds__(Warps * warp_size, (Size > 64 ? 8 : 12) / Warp
             for (int j = 0; j < 4; ++j) {
 #pragma unroll
                 for (int part = 0; part < own_columns / 4; ++part) {
-                    const Vector<float, 4> value = load<4>(value_tile + at<Size>(key + j, part * 32 + 4 * member));
+                    const Vector<float, 4> value = load<4>(value_tile + chunk_at<Size>(key + j, part * 8 + member));
 #pragma unroll
                     for (int i = 0; i < own_queries; ++i) {
 #pragma unroll
@@ -168,7 +174,7 @@ __global__ void __launch_bounds__(Warps * warp_size, (Size > 64 ? 8 : 12) / Warp
             for (int k = 0; k < 4; ++k) {
                 context[i][part].at[k] *= share;
             }
-            store(query_tile + at<Size>(first_row + own_row(i), part * 32 + 4 * member), context[i][part]);
+            store(query_tile + chunk_at<Size>(first_row + own_row(i), part * 8 + member), context[i][part]);
         }
     }
     __syncwarp();

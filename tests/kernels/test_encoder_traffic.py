@@ -1,4 +1,5 @@
-"""What the encoder's kernels move, conflict and spill, counted at BERT-base's sizes in FP16: batch 8, 128 tokens each."""
+"""What the encoder's kernels move, conflict and spill, counted at BERT-base's sizes: batch 8, 128 tokens each, FP16
+unless a test says otherwise."""
 
 import pytest
 import torch
@@ -55,6 +56,12 @@ def test_attention_under_a_mask(wastes_nothing, half, heads, queries):
     masked = torch.zeros(BATCH, 1, queries, SEQUENCE, dtype=torch.bool)
     masked[:, :, :, 100:] = True
     wastes_nothing(fused_attention, half(BATCH, SEQUENCE, 3 * HIDDEN), half(3 * HIDDEN), masked, heads)
+
+
+@pytest.mark.parametrize("heads", [12, 24])
+def test_attention_without_tensor_cores(wastes_nothing, half, heads):
+    masked = torch.zeros(1, 1, 1, SEQUENCE, dtype=torch.bool)
+    wastes_nothing(fused_attention, half(1, SEQUENCE, 3 * HIDDEN).float(), half(3 * HIDDEN).float(), masked, heads)
 
 
 def test_attention_over_packed_sequences(wastes_nothing, half):
