@@ -123,6 +123,9 @@ def mutate(
     operator: Annotated[
         list[str] | None, typer.Option("--operator", metavar="NAME", help="Only mutants of this operator.")
     ] = None,
+    mutant: Annotated[
+        list[str] | None, typer.Option("--mutant", metavar="ID", help="This mutant, as a report names it.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many mutants to draw.", min=1)] = 100,
     all_: Annotated[bool, typer.Option("--all", help="Every mutant.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
@@ -147,7 +150,9 @@ def mutate(
 
     selection = select(batch, seq, dtype, axis or (), quick=quick, keyword=keyword, family=family)
     drawn = None if all_ else limit
-    options = Options(selection, tuple(kernel or ()), tuple(operator or ()), seed, drawn, jobs, resume, out)
+    options = Options(
+        selection, tuple(kernel or ()), tuple(operator or ()), tuple(mutant or ()), seed, drawn, jobs, resume, out
+    )
     console = _console()
     campaign = run_campaign(suites or (), device or "vgpu", options, console)
     console.print(report("mutation.terminal").renderable(campaign))

@@ -27,12 +27,14 @@ JOURNAL = "mutation.jsonl"
 class Options:
     """`selection` chooses cases, `files` (ends of paths) and `operators` mutants, all of them where empty.
 
-    `seed` draws `limit` mutants; None means every one. `explained` is the project's table.
+    `mutants` names some by their ids; else `seed` draws `limit` of them, where None means every one. `explained` is the
+    project's table.
     """
 
     selection: Selection
     files: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
+    mutants: tuple[str, ...] = ()
     seed: int = 0
     limit: int | None = None
     jobs: int = 1
@@ -48,7 +50,7 @@ def mutate(suites: Sequence[str], device: str | None, options: Options, console:
     from harness.discovery import find_suites
     from harness.mutation.campaign import Campaign, digest, mutable_files, possible_mutants
     from harness.mutation.explained import read_explained
-    from harness.mutation.mutant import sample
+    from harness.mutation.mutant import named, sample
     from harness.mutation.outcome import Journal
     from harness.mutation.probe import baseline
     from harness.mutation.runner import run_mutants
@@ -62,7 +64,7 @@ def mutate(suites: Sequence[str], device: str | None, options: Options, console:
     with progress(console, "original", len(jobs)) as advance:
         base = baseline(jobs, opened, lambda: advance(""))
     possible = possible_mutants(mutable_files(base, options.files), options.operators)
-    mutants = sample(possible, options.limit, options.seed)
+    mutants = named(possible, options.mutants) or sample(possible, options.limit, options.seed)
     journal = Journal(options.out / JOURNAL, digest(base, jobs, opened), resume=options.resume)
     with progress(console, "mutants", len(mutants)) as advance:
         for mutant in mutants:

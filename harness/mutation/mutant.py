@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import FuseproofError
 from harness.mutation.operators import changes
 from harness.mutation.operators.change import Change
 from harness.mutation.parsing import Source, nodes
@@ -47,6 +48,16 @@ def sample(mutants: Sequence[Mutant], limit: int | None, seed: int) -> list[Muta
 
     kept = set(sorted(mutants, key=drawn)[:limit])
     return [mutant for mutant in mutants if mutant in kept]
+
+
+def named(mutants: Sequence[Mutant], ids: Sequence[str]) -> list[Mutant]:
+    """Those with these ids, in their own order."""
+    known = {mutant.id for mutant in mutants}
+    if unknown := [each for each in ids if each not in known]:
+        raise FuseproofError(
+            f"no mutant is called {', '.join(unknown)}: its lines have changed, or another suite launches its kernel"
+        )
+    return [mutant for mutant in mutants if mutant.id in ids]
 
 
 def _mutants(source: Source) -> Iterator[Mutant]:

@@ -10,7 +10,7 @@ import os
 import resource
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from harness.compiler import CompileError, Unit, sources_of
@@ -54,7 +54,7 @@ def _judged(mutant: Mutant, build: _Build, order: Sequence[Probe], device: Devic
             continue
         run += 1
         say(probe.id)
-        with compiled_by(build.unit), _limited_cpu(probe):
+        with compiled_by(build.unit), _compiled_quickly(device), _limited_cpu(probe):
             verdict = check(probe.suite, probe.case, device)
         if not verdict.passed:
             reason = verdict.reason.partition("\n")[0]
@@ -95,6 +95,12 @@ class _Build:
         if made is None or not set(wanted) <= made.fingerprints.keys():
             made = compile_ptx(self._overlay[source], wanted, capability)
         return made.unit
+
+
+def _compiled_quickly(device: Device) -> AbstractContextManager[object]:
+    """Inside, machine code is made without optimisation: most mutants die of the first case that runs it."""
+    assert device.vgpu is not None, "mutants run on the vgpu"
+    return device.vgpu.compiling(optimisation=0)
 
 
 @contextmanager

@@ -52,6 +52,15 @@ class Vgpu:
             driver.mode = before
 
     @contextmanager
+    def compiling(self, optimisation: int) -> Iterator[Vgpu]:
+        """Compile the kernels of modules that are loaded inside at this level, 0 to 3: 0 for code that runs once."""
+        before, driver.optimisation = driver.optimisation, optimisation
+        try:
+            yield self
+        finally:
+            driver.optimisation = before
+
+    @contextmanager
     def poisoning(self, byte: int) -> Iterator[None]:
         """Fill the device memory that is allocated inside with this byte."""
         before, memory.heap.poison = memory.heap.poison, byte

@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness.mutation.mutant import sample
+from harness.errors import FuseproofError
+from harness.mutation.mutant import named, sample
 from harness.mutation.parsing import ParseError
 from tests.mutation.sources import kernel, mutants
 
@@ -52,6 +53,17 @@ def test_a_draw_is_in_the_order_of_the_file(tmp_path):
     every = mutants(tmp_path, kernel("out[n] = x[n] * 2;\nout[0] = n - 3;"))
     drawn = sample(every, 4, seed=0)
     assert [every.index(mutant) for mutant in drawn] == sorted(every.index(mutant) for mutant in drawn)
+
+
+def test_mutants_are_found_by_their_ids_in_the_order_of_the_file(tmp_path):
+    every = mutants(tmp_path, kernel("n = n * 2 + 1;"))
+    assert named(every, [every[3].id, every[0].id]) == [every[0], every[3]]
+
+
+def test_an_id_that_no_mutant_has_is_named(tmp_path):
+    every = mutants(tmp_path, kernel("n = n * 2 + 1;"))
+    with pytest.raises(FuseproofError, match="no mutant is called a.cu:guard:00000000: its lines have changed"):
+        named(every, ["a.cu:guard:00000000"])
 
 
 def test_what_is_no_cuda_is_refused_with_its_line(tmp_path):

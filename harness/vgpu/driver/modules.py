@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.vgpu.driver import contexts, cubin, handles, images, ptxas, reports
@@ -15,6 +15,7 @@ from harness.vgpu.driver.images import Image
 from harness.vgpu.driver.state import driver
 from harness.vgpu.errors import VgpuError
 from harness.vgpu.gpus import Gpu
+from harness.vgpu.jit.compile import host
 from harness.vgpu.run.module import LoadedModule, load
 
 _INFO_LOG, _INFO_LOG_SIZE, _ERROR_LOG, _ERROR_LOG_SIZE = 3, 4, 5, 6  # CUjit_option
@@ -52,7 +53,8 @@ _loaded: dict[int, Module] = {}
 def load_image(image: Image, name: str) -> int:
     """A new module of the current context; its handle."""
     driver.clock.call("cuModuleLoadData")
-    module = Module(image, load(image.ptx, name), contexts.current())
+    target = replace(host(), optimisation=driver.optimisation)
+    module = Module(image, load(image.ptx, name, target), contexts.current())
     handle = handles.table.add(module)
     _loaded[handle] = module
     return handle

@@ -17,7 +17,6 @@ from harness.vgpu.cache import cache_directory, publish, read
 from harness.vgpu.jit.target import Target
 from harness.vgpu.layout import LAYOUT
 
-OPTIMISATION = 2  # of code generation
 _lock = threading.Lock()
 _libraries: dict[str, tuple[llvm.ResourceTracker, int]] = {}
 
@@ -49,7 +48,7 @@ def _machine(target: Target) -> llvm.TargetMachine:
     triple = _triple(target)
     # one object is one mapping, so constants are always in reach of the small code model
     return triple.create_target_machine(
-        cpu=target.cpu, features=target.features, opt=OPTIMISATION, reloc="pic", codemodel="small"
+        cpu=target.cpu, features=target.features, opt=target.optimisation, reloc="pic", codemodel="small"
     )
 
 
@@ -74,7 +73,7 @@ _VERSION = _hash_of_this_compiler()
 def cache_key(*parts: str, target: Target) -> str:
     """Names object code by what went into it."""
     digest = hashlib.sha256(_VERSION)
-    for part in (*parts, target.triple, target.cpu, target.features):
+    for part in (*parts, target.triple, target.cpu, target.features, str(target.optimisation)):
         digest.update(part.encode())
         digest.update(b"\0")
     return digest.hexdigest()

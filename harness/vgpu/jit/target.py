@@ -1,17 +1,24 @@
-"""The CPU that code is made for."""
+"""The CPU that code is made for, and how much work goes into it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+OPTIMISATION = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Names and features as LLVM writes them; an empty triple is this machine's."""
+    """Names and features as LLVM writes them; an empty triple is this machine's.
+
+    `optimisation` is LLVM's level of code generation: 0 compiles in a third of the time, to code that is slower. What
+    it computes is the same.
+    """
 
     cpu: str
     features: str
     triple: str = ""
+    optimisation: int = OPTIMISATION
 
     @property
     def native_half(self) -> bool:

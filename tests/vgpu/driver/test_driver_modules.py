@@ -20,6 +20,13 @@ def reversed_by(cuda, module):
     return data.tolist() == list(range(127, -1, -1))
 
 
+@pytest.mark.parametrize("optimisation", [0, 1, 3])
+def test_code_of_every_level_computes_the_same(cuda, fatbin, vgpu, optimisation):
+    with vgpu.compiling(optimisation):
+        module = cuda.module_from_buffer(fatbin)
+    assert reversed_by(cuda, module)
+
+
 @pytest.mark.parametrize("mode", ["none", "speed", "balance", "size"])
 def test_a_fatbinary_runs_however_it_is_compressed(cuda, compile_fatbin, mode):
     image = compile_fatbin(f"--compress-mode={mode}", *GENCODE)
