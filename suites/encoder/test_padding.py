@@ -48,3 +48,17 @@ def take_rows(case):
     index = case.randint(case.tokens, low=-(rows // 2) - 1, high=rows)
     index[-1] = rows - 1
     return case.randn(rows, case.hidden), index.clamp(min=-1).to(torch.int32)
+
+
+@suite(
+    fused=fused.take_rows,
+    reference=reference.take_rows,
+    launches=1,
+    sweep=Sweep(batch=3, seq=1, hidden=70001),
+    far=Sweep(batch=34, seq=1, hidden=(1 << 27) + 8, dtype="fp16"),
+    far_axis={"x": 1, "output": 1},
+    families={"x": ("uniform",)},
+)
+def take_wide_rows(case):
+    """The last of few rows of very many columns, and padding."""
+    return case.randn(case.batch, case.hidden), torch.tensor([case.batch - 1, -1], dtype=torch.int32)

@@ -62,7 +62,7 @@ def test_mutants_are_found_by_their_ids_in_the_order_of_the_file(tmp_path):
 
 def test_an_id_that_no_mutant_has_is_named(tmp_path):
     every = mutants(tmp_path, kernel("n = n * 2 + 1;"))
-    with pytest.raises(FuseproofError, match="no mutant is called a.cu:guard:00000000: its lines have changed"):
+    with pytest.raises(FuseproofError, match=r"no mutant is called a\.cu:guard:00000000: its lines have changed"):
         named(every, ["a.cu:guard:00000000"])
 
 
