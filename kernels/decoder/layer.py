@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 import torch
 
-from kernels.activation.bias_relu import bias_relu
+from kernels.activation.linear_relu import linear_relu
 from kernels.attention.decoder_cross_attention import decoder_cross_attention, project_memory
 from kernels.attention.decoder_self_attention import decoder_self_attention
 from kernels.normalization.bias_residual_layer_norm import bias_residual_pre_norm
@@ -61,7 +61,7 @@ def decoder_layer(
     query = _gemm(normed, layer.query)
     context = decoder_cross_attention(query, layer.query[1], memory_keys, memory_values, lengths)
     x, normed = _end(context, layer.cross_output, x, layer.inner_norm)
-    x, normed = _end(_relu(normed, layer.inner), layer.outer, x, next_norm)
+    x, normed = _end(linear_relu(normed, *layer.inner), layer.outer, x, next_norm)
     return x, normed, keys, values
 
 
@@ -91,10 +91,3 @@ def _gemm(x: torch.Tensor, layer: Affine) -> torch.Tensor:
 def _end(x: torch.Tensor, layer: Affine, residual: torch.Tensor, norm: Affine) -> tuple[torch.Tensor, torch.Tensor]:
     """A linear layer, the residual connection around it, and the norm that follows."""
     return bias_residual_pre_norm(_gemm(x, layer), layer[1], residual, *norm, EPSILON)
-
-
-def _relu(x: torch.Tensor, layer: Affine) -> torch.Tensor:
-    """Bias and ReLU in the GEMM's epilogue; cuBLASLt takes no single row, to which a kernel of its own adds them."""
-    if len(x) == 1:
-        return bias_relu(_gemm(x, layer), layer[1])
-    return torch._addmm_activation(layer[1], x, layer[0].t(), use_gelu=False)

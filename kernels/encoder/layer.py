@@ -12,6 +12,7 @@ from typing import TypeAlias
 import torch
 
 from kernels.activation.bias_gelu import bias_gelu
+from kernels.activation.linear_relu import linear_relu
 from kernels.attention.fused_attention import fused_attention
 from kernels.attention.heads import bias_split_heads, merge_heads
 from kernels.attention.masked_softmax import masked_softmax
@@ -56,7 +57,7 @@ def encoder_layer_relu(
     """
     require("encoder_layer_relu", x.dtype, x=(x, x.shape))
     attended = _attended(x, masked, heads, qkv, attention, attention_norm)
-    widened = torch._addmm_activation(inner[1], attended, inner[0].t(), use_gelu=False)
+    widened = linear_relu(attended, *inner)
     return bias_residual_layer_norm(gemm(widened, outer), outer[1], attended, *outer_norm).view_as(x)
 
 

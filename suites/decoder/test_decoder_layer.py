@@ -1,7 +1,6 @@
 """FasterTransformer's decoder layer at a step: plain PyTorch against torch's GEMMs with fused kernels between them.
 
-Of the originals' launches (docs/decoder.md), 15 a layer and 17 at the first step, 11 and 12 are left; one more for a
-single row, which cuBLASLt takes no activation for.
+Of the originals' launches (docs/decoder.md), 15 a layer and 17 at the first step, 11 and 12 are left.
 """
 
 from harness.suite import suite
@@ -39,7 +38,7 @@ def lengths(case):
 @suite(
     fused=fused.decoder_layer,
     reference=reference.decoder_layer,
-    launches=lambda case: 11 + (rows_of(case) == 1),
+    launches=11,
     reduction=lambda case: 4 * case.heads * SIZE,
     writes=("keys", "values"),
     sweep=Sweep(batch=(1, 32), seq=64, beams=1, heads=8) + Sweep(batch=8, seq=33, beams=4, heads=(8, 12)),
@@ -64,7 +63,7 @@ def decoder_layer(case):
 @suite(
     fused=fused.first_decoder_layer,
     reference=reference.first_decoder_layer,
-    launches=lambda case: 12 + (rows_of(case) == 1),
+    launches=12,
     reduction=lambda case: 4 * case.heads * SIZE,
     writes=("keys", "values"),
     sweep=Sweep(batch=(1, 32), beams=1, heads=8) + Sweep(batch=8, beams=4, heads=12),
@@ -85,7 +84,7 @@ def first_decoder_layer(case):
 @suite(
     fused=fused_stack.decoder_stack,
     reference=reference_stack.decoder_stack,
-    launches=lambda case: (11 + (rows_of(case) == 1)) * case.layers,
+    launches=lambda case: 11 * case.layers,
     reduction=lambda case: 4 * case.heads * SIZE * case.layers,
     writes=("cache",),
     sweep=Sweep(batch=1, seq=8, beams=4, layers=6, heads=8),

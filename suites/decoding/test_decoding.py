@@ -16,17 +16,11 @@ SMALL = {"layers": 2, "vocabulary": 500, "memory": 5}
 CLOSE = 4 * models.HIDDEN  # terms behind a logit, a layer after another: the longest sum is that of the feed-forward
 
 
-def launches_of_a_step(layers, rows, around):
-    """11 a layer; 12 where a single row keeps the activation out of the GEMM's epilogue."""
-    return layers * (12 if rows == 1 else 11) + around
-
-
 def _searched(case):
     """Each step; a GEMM a layer for the memory; 3 fills of the state and one more for several beams; 2 of the first
     tokens and of lengths; the tree."""
-    rows = case.batch * case.beam
-    step = launches_of_a_step(case.layers, rows, around=4 if case.beam * case.vocabulary > 1 << 14 else 3)
-    return case.seq * step + case.layers + 3 + (case.beam > 1) + 2 + 1
+    around = 4 if case.beam * case.vocabulary > 1 << 14 else 3
+    return case.seq * (11 * case.layers + around) + case.layers + 3 + (case.beam > 1) + 2 + 1
 
 
 def _search_inputs(case, end_bias):
@@ -64,7 +58,7 @@ def decoding_that_ends(case):
 
 def _sampled(case):
     """Each step; a GEMM a layer for the memory; 3 fills of the state and one of the first tokens."""
-    return case.seq * launches_of_a_step(case.layers, case.batch, around=3) + case.layers + 4
+    return case.seq * (11 * case.layers + 3) + case.layers + 4
 
 
 def _sample_inputs(case, keep):

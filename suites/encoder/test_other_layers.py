@@ -1,4 +1,4 @@
-"""Other encoder layers: with ReLU in a GEMM's epilogue, and with attention in five launches."""
+"""Other encoder layers: with ReLU in the launch of a GEMM, and with attention in five launches."""
 
 from harness.equality.families import ROWLESS
 from harness.suite import suite
@@ -15,12 +15,12 @@ FAMILIES = {"x": ("alternating", "nan", ROWLESS), "masked": ("mask-none", "mask-
     reference=reference.encoder_layer_relu,
     launches=7,
     reduction=longest_sum,
-    sweep=Sweep(batch=(1, 8), seq=32, heads=8, size=64),
+    sweep=Sweep(batch=(1, 8), seq=32, heads=8, size=64) + Sweep(batch=1, seq=1, heads=8, size=64),
     edges=EDGES,
     families=FAMILIES,
 )
 def encoder_layer_relu(case):
-    """With ReLU, which cuBLASLt applies in the epilogue of the GEMM before it."""
+    """With ReLU in the launch of the GEMM before it; of a single token in that of a kernel of our own."""
     return *batch(case), case.heads, *layer(case)
 
 

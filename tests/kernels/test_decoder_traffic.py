@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from kernels.activation import linear_relu as linear
 from kernels.attention import decoder_cross_attention as cross
 from kernels.attention import decoder_self_attention as own
 from kernels.decoder import reorder_cache as reorder
@@ -54,6 +55,15 @@ def test_cross_attention_reads_the_memory_once_for_all_beams(counters, random, b
     # no second block reads the same memory: each reads the bias, its queries and the lengths again
     assert counted.l2_bytes <= 1.06 * compulsory
     assert spills(cross._attend) == {0}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_a_single_row_reads_the_weights_of_the_feed_forward_layer_once(counters, random, dtype):
+    operands = random(1, HIDDEN, dtype=dtype), random(4 * HIDDEN, HIDDEN, dtype=dtype), random(4 * HIDDEN, dtype=dtype)
+    counted = counters(linear.linear_relu, *operands)
+    scalars = sum(operand.numel() for operand in operands) + 4 * HIDDEN
+    wastes_nothing(counted, scalars * dtype.itemsize)
+    assert spills(linear._single_row) == {0}
 
 
 def test_reordering_copies_the_steps_so_far_and_no_more(counters, random):
