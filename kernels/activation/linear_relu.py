@@ -18,9 +18,7 @@ _single_row = Kernel("linear_relu.cu", "matrix_vector_relu<{scalar}, {vector}, {
 def linear_relu(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """Of rows `x` [rows, in]; `weight` is [out, in]."""
     outputs, inputs = weight.shape
-    require(
-        "linear_relu", x.dtype, x=(x, (x.shape[0], inputs)), weight=(weight, weight.shape), bias=(bias, (outputs,))
-    )
+    require("linear_relu", x.dtype, x=(x, (x.shape[0], inputs)), weight=(weight, weight.shape), bias=(bias, (outputs,)))
     if len(x) != 1 or not outputs:
         return torch._addmm_activation(bias, x, weight.t(), use_gelu=False)
     out = x.new_empty((1, outputs))
