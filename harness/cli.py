@@ -1,4 +1,4 @@
-"""The `fuseproof` command: run, check, mutate, profile, import, devices, validate-model.
+"""The `fuseproof` command: run, check, report, mutate, profile, table, import, devices, validate-model.
 
 In: options as text. Out: tables on the terminal, files, exit code 1 when a case fails and 2 when a command cannot run.
 Every heavy import waits until a command needs it, so that --help answers at once.
@@ -7,7 +7,6 @@ Every heavy import waits until a command needs it, so that --help answers at onc
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -19,11 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.counted import Run as CountedRun
-    from harness.device import Device
-    from harness.results.record import Run, Way
-    from harness.run import Job
-    from harness.selection import Selection
-    from harness.suite import Suite
+    from harness.results.record import Run
     from harness.timeline.overview import Overview
     from harness.timeline.schema import Timeline
 
@@ -56,6 +51,10 @@ Search: TypeAlias = Annotated[
 Variants: TypeAlias = Annotated[
     str, typer.Option(metavar="LIST", help="Further ways to time: graph, compile (on a GPU), all, none.")
 ]
+Sample: TypeAlias = Annotated[
+    int,
+    typer.Option("--sample-blocks", metavar="N", min=0, help="Count in N blocks of each launch only; 0: in all."),
+]
 Out: TypeAlias = Annotated[Path | None, typer.Option(help="Folder for the reports; for check: none unless given.")]
 
 TimelineFormat: TypeAlias = Literal["terminal", "markdown", "csv", "json"]
@@ -65,7 +64,8 @@ TimelineFormatOption: TypeAlias = Annotated[
 PerfettoOut: TypeAlias = Annotated[
     Path | None, typer.Option("--perfetto", metavar="OUT", help="Also write a trace for Perfetto.")
 ]
-FILE_REPORTS = ("markdown", "csv", "json")
+ReportFormat: TypeAlias = Literal["terminal", "markdown", "csv", "latex"]
+REPORT_FILES = ("markdown", "csv", "latex")
 DEFAULT_OUT = Path("reports/out")
 DOCUMENT = Path("docs/model-validation.md")
 
@@ -82,13 +82,19 @@ def run(
     keyword: Keyword = "",
     quick: Quick = False,
     variants: Variants = "graph",
+    counters: Annotated[
+        bool, typer.Option("--counters", help="Also count what the fused kernels move, on the vgpu.")
+    ] = False,
+    sample: Sample = 0,
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Check cases, count their launches, time them, and print speedup tables."""
+    from harness.running import Options, run_suites
     from harness.selection import select
 
     selection = select(batch, seq, dtype, axis or (), seed=seed, quick=quick, keyword=keyword)
-    _run(suites or (), selection, device, profiles=True, variants=variants, out=out)
+    options = Options(profiles=True, variants=variants, counters=counters, sample=sample, out=out)
+    _exit_by(run_suites(suites or (), selection, device, options, _console()))
 
 
 @app.command()
@@ -107,11 +113,42 @@ def check(
     out: Out = None,
 ) -> None:
     """Check cases only: equality, with every guard, on several families of inputs."""
+    from harness.running import Options, run_suites
     from harness.selection import select
 
     family = "none" if quick and family == "few" else family
     selection = select(batch, seq, dtype, axis or (), seed=seed, quick=quick, keyword=keyword, family=family)
-    _run(suites or (), selection, device, profiles=False, out=out, search=search)
+    options = Options(profiles=False, search=search, out=out)
+    _exit_by(run_suites(suites or (), selection, device, options, _console()))
+
+
+@app.command("report")
+def report_(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="What fuseproof run wrote: its folder, or results.json.")
+    ] = DEFAULT_OUT,
+    suite: Annotated[
+        list[str] | None, typer.Option("--suite", metavar="NAME", help="Only this suite; again for more.")
+    ] = None,
+    dtype: Dtype = None,
+    keyword: Keyword = "",
+    format_: Annotated[ReportFormat, typer.Option("--format", help="How the tables are printed.")] = "terminal",
+    to: Annotated[Path | None, typer.Option(help="Also write every table here, in Markdown, CSV and LaTeX.")] = None,
+) -> None:
+    """Tables of a stored run: speedups, launches beside the originals', and what the kernels move."""
+    from harness.discovery import report
+    from harness.results.command import chosen
+
+    stored = chosen(run, suite or (), dtype, keyword)
+    rendering = report(f"stored.{format_}")
+    if format_ == "terminal":
+        _console().print(rendering.renderable(stored))
+    else:
+        sys.stdout.write(rendering.render(stored))
+    if to:
+        to.mkdir(parents=True, exist_ok=True)
+        paths = [path for name in REPORT_FILES for path in report(f"stored.{name}").write(stored, to)]
+        print(f"Written: {', '.join(str(path) for path in paths)}", file=sys.stderr)
 
 
 @app.command()
@@ -175,10 +212,7 @@ def profile(
     graph: Annotated[bool, typer.Option("--graph", help="Also replay both functions as CUDA graphs.")] = False,
     format_: TimelineFormatOption = "terminal",
     perfetto: PerfettoOut = None,
-    sample: Annotated[
-        int,
-        typer.Option("--sample-blocks", metavar="N", min=0, help="Count in N blocks of each launch only; 0: in all."),
-    ] = 0,
+    sample: Sample = 0,
 ) -> None:
     """One case in detail: launches, gaps, kernels of the reference, the fused function, NVTX ranges; and counters."""
     from harness.timeline.injection.record import enable_if_free
@@ -312,42 +346,10 @@ def main() -> None:
         sys.exit(2)
 
 
-def _run(
-    wanted: Sequence[str],
-    selection: Selection,
-    device: str | None,
-    *,
-    profiles: bool,
-    out: Path | None,
-    variants: str = "none",
-    search: int = 0,
-) -> None:
-    """Run the cases with a progress bar, print tables and failures, write files, exit with 1 if a case failed."""
-    from harness.device import open_device, parse_spec
-    from harness.device.spec import require
-    from harness.discovery import find_suites
-    from harness.ways import parse_ways
-
-    spec = parse_spec(device)
-    require(spec)
-    ways = parse_ways(variants, spec.kind)
-    suites, console = find_suites(wanted), _console()
-    if search:
-        finished = _searched(suites, open_device(spec), search, selection.seed)
-    else:
-        finished = _with_progress(selection.jobs(suites), open_device(spec), profiles, ways, console)
-    _print(finished, console)
-    if out:
-        _write(finished, out, console)
-    if not all(result.verdict.passed for result in finished.results):
+def _exit_by(run: Run) -> None:
+    """Exit with 1 if a case failed."""
+    if not all(result.verdict.passed for result in run.results):
         raise typer.Exit(1)
-
-
-def _searched(suites: Sequence[Suite], device: Device, examples: int, seed: int) -> Run:
-    from harness.run import assemble
-    from harness.search import search
-
-    return assemble(device, search(suites, device, examples, seed))
 
 
 def _console() -> Console:
@@ -355,34 +357,6 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=140)
-
-
-def _with_progress(jobs: Sequence[Job], device: Device, profiles: bool, ways: Sequence[Way], console: Console) -> Run:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from harness.run import run_jobs
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(jobs[0].id, total=len(jobs))
-        return run_jobs(
-            jobs,
-            device,
-            profiles=profiles,
-            ways=ways,
-            done=lambda result: progress.update(task, advance=1, description=result.id),
-        )
-
-
-def _print(run: Run, console: Console) -> None:
-    from harness.discovery import report
-    from harness.results.explain import explain
-
-    for table in report("terminal").tables(run):
-        console.print(table)
-    for result in run.results:
-        if not result.verdict.passed:
-            console.print(explain(result), "", sep="\n", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_timeline(overview: Overview, format_: TimelineFormat, counted: CountedRun | None = None) -> None:
@@ -402,14 +376,6 @@ def _write_perfetto(timeline: Timeline, path: Path | None) -> None:
 
     write(timeline, path)
     print(f"Written: {path}", file=sys.stderr)
-
-
-def _write(run: Run, folder: Path, console: Console) -> None:
-    from harness.discovery import report
-
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [report(name).write(run, folder) for name in FILE_REPORTS]
-    console.print(f"Written: {', '.join(str(path) for path in paths)}", highlight=False, soft_wrap=True)
 
 
 def _marked(label: str, default: str) -> str:

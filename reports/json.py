@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.results.record import Run
-from harness.results.store import save
+from harness.results.store import FILE, save
 
 
 def write(run: Run, folder: Path) -> Path:
     """Write results.json; returns its path."""
-    path = folder / "results.json"
+    path = folder / FILE
     save(run, path)
     return path

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+import harness.counted
 import harness.run
 import harness.timing
 from harness.errors import FuseproofError
+from harness.results.counts import Counts
 from harness.results.record import Profile, Variant
-from harness.run import Job, run_jobs
+from harness.run import Counting, Job, run_jobs
 from harness.suite import suite
 from harness.sweep import Sweep
 
@@ -108,6 +110,40 @@ def test_a_second_run_goes_through_blocks_and_warps_the_other_way(plain_device):
     device = replace(plain_device, vgpu=_Modes())
     run_jobs(jobs_of()[:1], device, profiles=False)
     assert [(mode.checked, mode.reverse) for mode in device.vgpu.used[:2]] == [(True, False), (True, True)]
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """What was counted, by case and sample; a call has no kernels."""
+    calls = []
+
+    def count_case(suite, case, device, *, sample, by_line):
+        calls.append((repr(case), sample))
+        return harness.counted.Run(repr(case), device.label, "Tesla T4", (), 64)
+
+    monkeypatch.setattr(harness.counted, "count_case", count_case)
+    return calls
+
+
+def test_counters_are_taken_where_they_are_asked_for_and_kept(plain_device, counted):
+    run = run_jobs(jobs_of(), plain_device, profiles=False)
+    assert [result.counts for result in run.results] == [None] * 3
+    assert counted == []
+    run = run_jobs(jobs_of()[:2], plain_device, profiles=False, counters=Counting(sample=8))
+    assert [result.counts for result in run.results] == [Counts((), 64)] * 2
+    assert counted == [("negated[fp32-b1]", 8), ("negated[fp32-b2]", 8)]
+
+
+def test_a_case_that_fails_is_not_counted(plain_device, counted):
+    run = run_jobs(jobs_of(reference=torch.clone), plain_device, profiles=False, counters=Counting())
+    assert [result.counts for result in run.results] == [None] * 3
+    assert counted == []
+
+
+def test_the_budget_of_launches_is_kept_whether_or_not_a_case_holds(plain_device, profiled):
+    for launches, budget in ((1, 1), (2, 2), (None, None), (lambda case: case.batch, 1)):
+        run = run_jobs(jobs_of(launches=launches)[:1], plain_device, profiles=True)
+        assert run.results[0].launch_budget == budget
 
 
 class _Modes:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from harness.suite import Suite
     from harness.vgpu.gpus import Gpu
 
-SOURCE = "counted"
-
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
@@ -88,16 +86,23 @@ class Run:
 
 
 def count(
-    function: Callable[..., Any], inputs: Sequence[Any], device: Device, *, name: str = "", sample: int = 0
+    function: Callable[..., Any],
+    inputs: Sequence[Any],
+    device: Device,
+    *,
+    name: str = "",
+    sample: int = 0,
+    by_line: bool = True,
 ) -> Run:
-    """Run `function(*inputs)` once and count. `sample`: count only so many blocks of each launch, and scale up."""
+    """Run `function(*inputs)` once and count. `sample`: count only so many blocks of each launch, and scale up;
+    `by_line`: also for each line of the source."""
     from harness.timing.modelled import observed
 
     vgpu = device.vgpu
     if vgpu is None:
         raise FuseproofError(f"{name or function}: counters come from the vgpu, not from {device.label}: use vgpu:GPU")
     before = len(vgpu.clock.activities)
-    mode = Mode(checked=False, counted=True, by_line=True, sample=sample)
+    mode = Mode(checked=False, counted=True, by_line=by_line, sample=sample)
     with observed(name or "counted", vgpu, mode):
         outputs = function(*inputs)
     activities = vgpu.clock.activities[before:]
@@ -111,9 +116,10 @@ def count(
     return Run(name, device.label, vgpu.gpu.full_name, kernels, compulsory, withheld)
 
 
-def count_case(suite: Suite, case: Case, device: Device, *, sample: int = 0) -> Run:
+def count_case(suite: Suite, case: Case, device: Device, *, sample: int = 0, by_line: bool = True) -> Run:
     """The fused function of a suite on the inputs of one case."""
-    return count(suite.fused, suite.inputs(case, device.torch), device, name=repr(case), sample=sample)
+    inputs = suite.inputs(case, device.torch)
+    return count(suite.fused, inputs, device, name=repr(case), sample=sample, by_line=by_line)
 
 
 def _by_shape(launched: Sequence[Activity]) -> list[list[Activity]]:

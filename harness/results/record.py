@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from harness.results.counts import Counts
+
 Source: TypeAlias = Literal["measured", "modelled"]
 Side: TypeAlias = Literal["reference", "fused"]
 Way: TypeAlias = Literal["eager", "graph", "compile"]  # called, replayed as a CUDA graph, under torch.compile
@@ -97,6 +99,8 @@ class CaseResult:
     fused: Profile | None
     family: str = ""  # of harness.equality.families; "" is what the suite makes by itself
     variants: tuple[Variant, ...] = ()  # further ways than the eager ones above
+    launch_budget: int | None = None  # kernels that the fused function must launch; None where the suite does not say
+    counts: Counts | None = None  # None when they were not asked for, or equality failed
 
     @property
     def id(self) -> str:

@@ -1,7 +1,8 @@
 """A run as JSON, there and back: the same run writes the same bytes.
 
 In: a `Run` and a path. Out: the file, with sorted keys; or the `Run` that a file holds. JSON has no NaN and no
-infinities: they are written as the words "nan", "inf" and "-inf" in the fields of type float.
+infinities: they are written as the words "nan", "inf" and "-inf" in the fields of type float. Files of older formats
+are read as well: what they lack has a default in the record.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from harness.errors import FuseproofError
 from harness.results.record import CaseResult, Run
 
-FORMAT = 1
+FORMAT = 2
+OLDER = (1,)  # without launch budgets and counters
+FILE = "results.json"
 
 
 def save(run: Run, path: Path) -> None:
@@ -26,16 +29,21 @@ def save(run: Run, path: Path) -> None:
 
 
 def load(path: Path) -> Run:
-    """Read a run."""
+    """Read a run: from its file, or from the results.json of a folder."""
+    path = path / FILE if path.is_dir() else path
     try:
         content = json.loads(path.read_text())
     except OSError as error:
         raise FuseproofError(f"no run can be read from {path}: {error.strerror}") from error
     except ValueError as error:
         raise FuseproofError(f"{path} is no JSON of a run: {error}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise FuseproofError(f"{path} is no run of format {FORMAT}: was it written by another version of fuseproof?")
-    return run_from_plain(content["run"])
+    if not isinstance(content, dict) or content.get("format") not in (FORMAT, *OLDER):
+        formats = ", ".join(map(str, (*OLDER, FORMAT)))
+        raise FuseproofError(f"{path} is no run of format {formats}: was it written by another version of fuseproof?")
+    try:
+        return run_from_plain(content["run"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FuseproofError(f"{path} holds no whole run ({error}): write it again with fuseproof run") from error
 
 
 def to_json(run: Run) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from harness.counted import Kernel, Run
-from harness.counted.kernels import SOURCE
 from harness.counted.lines import CostlyLine, costly_lines
+from harness.results.counts import SOURCE
 
 
 def document(run: Run) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import TypeAlias
 from harness.counted import Kernel, Run
 from harness.counted.lines import CostlyLine, costly_lines
 from harness.vgpu.activity import Extent
-from reports.timeline.tables import NOTHING, Table
+from reports.grid import Table
+from reports.timeline.tables import NOTHING
 
 MOST_LINES = 10
 _SIDE_BY_SIDE = 4

@@ -7,7 +7,6 @@ same figures by name, for machines.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -16,23 +15,13 @@ from harness.timeline.figures import CAUSE_COLUMNS
 from harness.timeline.overview import Comparison, Overview
 from harness.timeline.schema import UNKNOWN
 from harness.validation.stated import stated_error
+from reports.grid import Table
 
 NOTHING = "-"
 WITHHELD = "withheld"
 MOST_ROWS = 25  # a table for a person; machines get every row
 
 Row: TypeAlias = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The first `left` columns hold words, the others figures."""
-
-    title: str
-    headings: tuple[str, ...]
-    left: int
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
 
 
 def heading(overview: Overview) -> str:
