@@ -17,14 +17,13 @@ from harness.discovery import find_suites, report
 from harness.errors import FuseproofError
 from harness.progress import progress
 from harness.results.explain import explain
-from harness.run import Counting, Job, assemble, run_jobs
+from harness.run import Counting, assemble, run_jobs
 from harness.ways import parse_ways
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.device import Device
-    from harness.results.record import Run
+    from harness.results.record import CaseResult, Run
     from harness.selection import Selection
 
 FILES = ("markdown", "csv", "json")
@@ -49,7 +48,7 @@ def run_suites(
     spec = parse_spec(device)
     counting = _counting(options, spec)
     require(spec)
-    parse_ways(options.variants, spec.kind)  # an error before anything is opened
+    ways = parse_ways(options.variants, spec.kind)
     suites = find_suites(wanted)
     if options.search:
         from harness.search import search
@@ -58,7 +57,13 @@ def run_suites(
         finished = assemble(opened, search(suites, opened, options.search, selection.seed))
     else:
         jobs = selection.jobs(suites)
-        finished = _finished(jobs, open_device(spec), options, counting, console)
+        opened = open_device(spec)
+        with progress(console, "cases", len(jobs)) as advance:
+
+            def done(result: CaseResult) -> None:
+                advance("equal" if result.verdict.passed else "failed")
+
+            finished = run_jobs(jobs, opened, profiles=options.profiles, ways=ways, counters=counting, done=done)
     _print(finished, console)
     if options.out:
         _write(finished, options.out, console)
@@ -75,21 +80,6 @@ def _counting(options: Options, spec: DeviceSpec) -> Counting | None:
             f"counters come from the vgpu, not from {spec.label}: give --device vgpu, or run Nsight Compute on the GPU"
         )
     return Counting(options.sample)
-
-
-def _finished(
-    jobs: Sequence[Job], device: Device, options: Options, counters: Counting | None, console: Console
-) -> Run:
-    ways = parse_ways(options.variants, device.kind)
-    with progress(console, "cases", len(jobs)) as advance:
-        return run_jobs(
-            jobs,
-            device,
-            profiles=options.profiles,
-            ways=ways,
-            counters=counters,
-            done=lambda result: advance("equal" if result.verdict.passed else "failed"),
-        )
 
 
 def _print(run: Run, console: Console) -> None:

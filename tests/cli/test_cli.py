@@ -30,8 +30,8 @@ def wrong(case):
 
 
 @pytest.fixture
-def project(tmp_path, plain_device, monkeypatch, capsys):
-    """A folder with suites/area/test_some.py; `project(*arguments)` runs the command: exit code, output, errors."""
+def project(tmp_path, plain_device, monkeypatch, fuseproof):
+    """A folder with suites/area/test_some.py, in which `project(*arguments)` runs the command."""
     (tmp_path / "suites" / "area").mkdir(parents=True)
     (tmp_path / "suites" / "area" / "test_some.py").write_text(SUITES)
     monkeypatch.chdir(tmp_path)
@@ -41,15 +41,7 @@ def project(tmp_path, plain_device, monkeypatch, capsys):
         harness.run, "_profiles",
         lambda function, inputs, case, side, device, ways: tuple(Variant(side, way, profile) for way in ("eager", *ways)),
     )  # fmt: skip
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fuseproof", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return command
+    return fuseproof
 
 
 def test_run_prints_tables_and_writes_the_reports(project, tmp_path):

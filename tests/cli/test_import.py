@@ -14,17 +14,9 @@ DATA = Path(__file__).parents[1] / "timeline" / "data"
 
 
 @pytest.fixture
-def imported(monkeypatch, capsys):
+def imported(fuseproof):
     """`imported(*arguments)` runs the command: exit code, output, errors."""
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fuseproof", "import", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return command
+    return lambda *arguments: fuseproof("import", *map(str, arguments))
 
 
 @pytest.fixture

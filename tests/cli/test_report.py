@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli
 from harness.results import store
 
 ROOT = Path(__file__).parents[2]
@@ -59,18 +58,10 @@ def ran(tmp_path_factory):
 
 
 @pytest.fixture
-def fuseproof(ran, monkeypatch, capsys):
-    """`fuseproof(*arguments)` in that folder: exit code, output, errors."""
+def project(ran, monkeypatch, fuseproof):
+    """The command, in that folder."""
     monkeypatch.chdir(ran[0])
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fuseproof", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return command
+    return fuseproof
 
 
 def test_a_run_with_counters_prints_and_keeps_what_the_kernels_move(ran):
@@ -84,8 +75,8 @@ def test_a_run_with_counters_prints_and_keeps_what_the_kernels_move(ran):
     assert (result.counts.dram_bytes, result.counts.compulsory_bytes) == (2 * 32 * 1024, 2 * 32 * 1024)
 
 
-def test_a_report_shows_the_stored_run(fuseproof):
-    code, out, _ = fuseproof("report", "out")
+def test_a_report_shows_the_stored_run(project):
+    code, out, _ = project("report", "out")
     assert code == 0
     assert "1 of 1 cases equal" in out
     assert "│ tripled[fp32-b8] │         2 → 1 │      1 │" in out
@@ -93,9 +84,9 @@ def test_a_report_shows_the_stored_run(fuseproof):
     assert "16 of 64" in out
 
 
-def test_every_format_is_printed_and_the_files_are_named_on_the_other_stream(fuseproof, tmp_path):
+def test_every_format_is_printed_and_the_files_are_named_on_the_other_stream(project, tmp_path):
     for format_, start in (("markdown", "## tripled on"), ("csv", "table,device"), ("latex", "% needs")):
-        code, out, err = fuseproof("report", "out", "--format", format_, "--to", str(tmp_path / "paper"))
+        code, out, err = project("report", "out", "--format", format_, "--to", str(tmp_path / "paper"))
         assert code == 0
         assert out.startswith(start)
         assert err.startswith("Written: ")
@@ -117,8 +108,8 @@ def test_every_format_is_printed_and_the_files_are_named_on_the_other_stream(fus
         (["run", "--sample-blocks", "8"], "--sample-blocks is for counters: give --counters, too"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_is_one_sentence(fuseproof, arguments, sentence):
-    code, out, err = fuseproof(*arguments)
+def test_what_cannot_be_done_is_one_sentence(project, arguments, sentence):
+    code, out, err = project(*arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"fuseproof: {sentence}")
     assert err.count("\n") == 1
