@@ -55,6 +55,7 @@ def take_rows(case):
     reference=reference.take_rows,
     launches=1,
     sweep=Sweep(batch=3, seq=1, hidden=70001),
+    edges=Sweep(batch=2, seq=1, hidden=8193, dtype=("fp16", "bf16", "fp32")),
     far=Sweep(batch=34, seq=1, hidden=(1 << 27) + 8, dtype="fp16"),
     far_axis={"x": 1, "output": 1},
     families={"x": ("uniform",)},
