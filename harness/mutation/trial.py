@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -100,7 +101,7 @@ class _Build:
 def _compiled_quickly(device: Device) -> AbstractContextManager[object]:
     """Inside, machine code is made without optimisation: most mutants die of the first case that runs it."""
     assert device.vgpu is not None, "mutants run on the vgpu"
-    return device.vgpu.compiling(optimisation=0)
+    return device.vgpu.compiling(quick_warps=sys.maxsize)
 
 
 @contextmanager

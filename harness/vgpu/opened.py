@@ -52,13 +52,13 @@ class Vgpu:
             driver.mode = before
 
     @contextmanager
-    def compiling(self, optimisation: int) -> Iterator[Vgpu]:
-        """Compile the kernels of modules that are loaded inside at this level, 0 to 3: 0 for code that runs once."""
-        before, driver.optimisation = driver.optimisation, optimisation
+    def compiling(self, quick_warps: int) -> Iterator[Vgpu]:
+        """Of kernels in modules that are loaded inside let so many warps run code that was compiled quickly."""
+        before, driver.quick_warps = driver.quick_warps, quick_warps
         try:
             yield self
         finally:
-            driver.optimisation = before
+            driver.quick_warps = before
 
     @contextmanager
     def poisoning(self, byte: int) -> Iterator[None]:

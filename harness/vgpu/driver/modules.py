@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.vgpu.driver import contexts, cubin, handles, images, ptxas, reports
@@ -15,7 +15,6 @@ from harness.vgpu.driver.images import Image
 from harness.vgpu.driver.state import driver
 from harness.vgpu.errors import VgpuError
 from harness.vgpu.gpus import Gpu
-from harness.vgpu.jit.compile import host
 from harness.vgpu.run.module import LoadedModule, load
 
 _INFO_LOG, _INFO_LOG_SIZE, _ERROR_LOG, _ERROR_LOG_SIZE = 3, 4, 5, 6  # CUjit_option
@@ -53,8 +52,7 @@ _loaded: dict[int, Module] = {}
 def load_image(image: Image, name: str) -> int:
     """A new module of the current context; its handle."""
     driver.clock.call("cuModuleLoadData")
-    target = replace(host(), optimisation=driver.optimisation)
-    module = Module(image, load(image.ptx, name, target), contexts.current())
+    module = Module(image, load(image.ptx, name, quick_warps=driver.quick_warps), contexts.current())
     handle = handles.table.add(module)
     _loaded[handle] = module
     return handle

@@ -11,7 +11,7 @@ from harness.vgpu import gpus, hosts
 from harness.vgpu.clock import Clock
 from harness.vgpu.gpus import Gpu
 from harness.vgpu.hosts import Host
-from harness.vgpu.jit.target import OPTIMISATION
+from harness.vgpu.run.codes import QUICK_WARPS
 from harness.vgpu.run.mode import Mode
 
 CUDA_VERSION = 13000
@@ -23,7 +23,7 @@ class Driver:
     def __init__(self) -> None:
         self.started = False  # by cuInit
         self.mode = Mode()
-        self.optimisation = OPTIMISATION  # of the modules that are loaded from now on
+        self.quick_warps = QUICK_WARPS  # of the modules that are loaded from now on
         self.become(gpus.load(os.environ.get("FUSEPROOF_GPU") or gpus.DEFAULT), hosts.load())
 
     def become(self, gpu: Gpu, host: Host) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-OPTIMISATION = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -18,7 +16,7 @@ class Target:
     cpu: str
     features: str
     triple: str = ""
-    optimisation: int = OPTIMISATION
+    optimisation: int = 2
 
     @property
     def native_half(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -15,7 +14,8 @@ from harness.vgpu.jit.linking import localise
 from harness.vgpu.jit.target import Target
 from harness.vgpu.ptx.program import Function
 from harness.vgpu.run import report
-from harness.vgpu.run.code import Code, compiled
+from harness.vgpu.run.code import Code
+from harness.vgpu.run.codes import Codes
 from harness.vgpu.run.launch import Extent, Launch, Shape, Variants
 from harness.vgpu.run.mode import Mode
 from harness.vgpu.run.outline import Program
@@ -38,7 +38,9 @@ class Parameter:
 class LoadedKernel:
     """One `.entry` of a module."""
 
-    def __init__(self, function: Function, program: Program, variables: Variables, target: Target) -> None:
+    def __init__(
+        self, function: Function, program: Program, variables: Variables, target: Target, quick_warps: int
+    ) -> None:
         frame = Frame(localise(function), program.outline, target)
         self.name = function.name
         self.parameters = tuple(
@@ -51,17 +53,12 @@ class LoadedKernel:
         self._placed_shared_bytes = frame.shared_bytes
         self._program = program
         self._variables = variables
-        self._target = target
-        self._ready: dict[bool, tuple[Code, int]] = {}  # by whether it counts
-        self._kept: dict[Shape, Launch] = {}  # taken out while they run
-        self._lock = threading.Lock()
+        self._codes = Codes(program, function.name, target, quick_warps)
+        self._kept: dict[tuple[Shape, bool], Launch] = {}  # by whether its code was compiled quickly
 
     def prepare(self, counts: bool = False) -> tuple[Code, int]:
         """Compile the code, or the code that counts, now rather than at the first launch. Raises UnsupportedPtx."""
-        with self._lock:
-            if counts not in self._ready:
-                self._ready[counts] = compiled(self._program, self.name, self._target, counts)
-            return self._ready[counts]
+        return self._codes.get(counts, quick=False)
 
     def launch(
         self,
@@ -76,8 +73,8 @@ class LoadedKernel:
 
         Blocks of a cooperative launch are all under way at once, so that they can wait for each other.
         """
-        shape = Shape(grid, block, dynamic_shared_bytes, mode)
-        launch = self._kept.pop(shape, None) or self._described(shape)
+        shape, quick = Shape(grid, block, dynamic_shared_bytes, mode), self._codes.quick(grid, block, mode)
+        launch = self._kept.pop((shape, quick), None) or self._described(shape, quick)  # taken out while it runs
         if cooperative:
             with launch.cooperative():
                 self._run(launch, parameters, 1)
@@ -86,14 +83,15 @@ class LoadedKernel:
         if mode.counted:
             return launch.counters()
         if len(self._kept) < MOST_KEPT:
-            self._kept[shape] = launch
+            self._kept[shape, quick] = launch
         return _NOT_COUNTED
 
-    def _described(self, shape: Shape) -> Launch:
+    def _described(self, shape: Shape, quick: bool) -> Launch:
         mode = shape.mode
-        plain = None if mode.counted and not mode.sample else self.prepare()
-        variants = Variants(plain, self.prepare(counts=True) if mode.counted else None)
-        code, _ = variants.counting or self.prepare()
+        plain = None if mode.counted and not mode.sample else self._codes.get(counts=False, quick=quick)
+        counting = self._codes.get(counts=True, quick=quick) if mode.counted else None
+        variants = Variants(plain, counting)
+        code, _ = counting or self._codes.get(counts=False, quick=quick)
         symbols = [self._variables.places[name][0] for name in code.symbols]
         return Launch(variants, symbols, self._placed_shared_bytes, shape)
 

@@ -16,15 +16,15 @@ from harness.vgpu.run.variables import Variables
 
 
 class LoadedModule:
-    """Kernels and global variables by name; `variables[name]` is (address, bytes)."""
+    """Kernels and global variables by name; `variables[name]` is (address, bytes). `quick_warps` is that of `Codes`."""
 
-    def __init__(self, program: Program, target: Target) -> None:
+    def __init__(self, program: Program, target: Target, quick_warps: int = 0) -> None:
         self.program = program
         self._variables = Variables(program.outline)
         if "malloc" in program.outline.prototypes:
             _make_heap()
         self.kernels = {
-            name: LoadedKernel(function, program, self._variables, target)
+            name: LoadedKernel(function, program, self._variables, target, quick_warps)
             for name, function in program.outline.functions.items()
             if function.is_kernel
         }
@@ -54,10 +54,11 @@ def _make_heap() -> None:
 _heap: list[Any] = []
 
 
-def load(ptx: str, name: str = "<ptx>", target: Target | None = None) -> LoadedModule:
+def load(ptx: str, name: str = "<ptx>", target: Target | None = None, quick_warps: int = 0) -> LoadedModule:
     """Read PTX and place its variables. Raises InvalidPtx. Kernels are compiled at their first launch.
 
-    `target` is the CPU to compile for, if it is not this machine's.
+    `target` is the CPU to compile for, if it is not this machine's; the first `quick_warps` warps of a kernel run code
+    that is compiled without optimisation.
     """
     target = target or jit.host()
-    return LoadedModule(Program(ptx, name, target), target)
+    return LoadedModule(Program(ptx, name, target), target, quick_warps)
