@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 BENCH ?=
-TEST ?= -n auto
+TEST ?= -n auto --dist loadfile --no-loadscope-reorder  # a file stays in one process, which compiles its kernels once
 
 # the set-up is done again when the content of one of these files changes
 KEY := $(shell cat constraints.txt pyproject.toml .ci/setup.py | cksum | cut -d ' ' -f 1)
