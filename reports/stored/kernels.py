@@ -5,7 +5,6 @@ In: a `Run`. Out: a `Table`, cases below the name of their suite, and the same f
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
@@ -91,9 +90,9 @@ def _with_suites(rows: list[Row], columns: Columns) -> Iterator[tuple[str, ...]]
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
-def _percent(share: float | None) -> str:
-    """Rounded down: 100.0 is said of no kernel that wastes anything."""
-    return NOTHING if share is None else f"{math.floor(1000 * share) / 10:.1f}"
+def _percent(ideal: int, actual: int) -> str:
+    """Rounded down, in whole numbers: 100.0 is said of no kernel that wastes anything."""
+    return f"{1000 * ideal // actual / 10:.1f}" if actual else NOTHING
 
 
 def _traffic(row: Row) -> str:
@@ -110,10 +109,10 @@ def _spilled(row: Row) -> str:
 _COLUMNS: Columns = (
     ("case", lambda row: row.result.case if row.first else ""),
     ("kernel", lambda row: f"{row.kernel.launches:,} \N{MULTIPLICATION SIGN} {row.kernel.name}"),
-    ("sector efficiency %", lambda row: _percent(row.kernel.sector_efficiency)),
+    ("sector efficiency %", lambda row: _percent(row.kernel.ideal_sectors, row.kernel.sectors)),
     ("DRAM bytes", lambda row: f"{row.kernel.dram_bytes:,}"),
     ("÷ compulsory", _traffic),
-    ("conflict-free %", lambda row: _percent(row.kernel.conflict_free)),
+    ("conflict-free %", lambda row: _percent(row.kernel.ideal_wavefronts, row.kernel.wavefronts)),
     ("registers", lambda row: f"{row.kernel.registers:,}"),
     ("spilled bytes", _spilled),
 )

@@ -97,6 +97,15 @@ def test_kernels_stand_below_their_suite_and_case():
     )
 
 
+def test_shares_are_rounded_down_and_exact_ones_are_not():
+    wavefronts = {"wavefronts": 10**6, "ideal_wavefronts": 10**6 - 1}
+    made = [kernel("some", sectors=1000, ideal_sectors=ideal, **wavefronts) for ideal in range(1, 1001)]
+    alone = case("bias_gelu", "fp32-b8", "fp32", 2, 1, counts=replace(ALONE, kernels=tuple(made)))
+    rows = kernels(replace(RUN, results=(alone,))).rows[1:]
+    assert [row[2] for row in rows] == [f"{ideal / 10:.1f}" for ideal in range(1, 1001)]
+    assert {row[5] for row in rows} == {"99.9"}
+
+
 def test_what_is_withheld_and_what_was_not_counted_is_said_with_its_reason():
     notes = kernels().notes
     assert "÷ compulsory is withheld in 1 of 2 cases: torch's own operators move a part of the data" in notes
