@@ -138,7 +138,7 @@ class _Attempt:
 
     def neighbours(self, terms: Terms) -> Neighbours:
         """The references at inputs that rounding has moved."""
-        inputs, draws = self.call.inputs, policy.NEIGHBOURS if _elements(self.naive) <= policy.FEW else 0
+        inputs, draws = self.call.inputs, _draws(self.naive)
         with torch.no_grad():
             shaken = self.suite.reference(*_shaken(inputs, policy.shake(terms.reduction)))
             near = [_near(inputs, seed) for seed in range(draws)]
@@ -147,8 +147,7 @@ class _Attempt:
 
     def near(self) -> list[tuple[tuple[Any, ...], Any]]:
         """Inputs that rounding has moved, with what the reference gives; none where there are many elements."""
-        draws = policy.NEIGHBOURS if _elements(self.naive) <= policy.FEW else 0
-        moved = [_near(self.call.inputs, seed) for seed in range(draws)]
+        moved = [_near(self.call.inputs, seed) for seed in range(_draws(self.naive))]
         with torch.no_grad():
             return [(inputs, self.suite.reference(*inputs)) for inputs in moved]
 
@@ -210,6 +209,13 @@ def _near(inputs: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
 def _elements(outputs: Any) -> int:
     """How many the outputs have in all."""
     return sum(tensor.numel() for _, tensor in outputs_of(outputs, "the function"))
+
+
+def _draws(naive: Any) -> int:
+    """Of how many more inputs the naive error is taken. Whole numbers are not rounded: a thousand tokens and one score
+    are one draw of an error."""
+    rounded = sum(tensor.numel() for _, tensor in outputs_of(naive, "the reference") if tensor.is_floating_point())
+    return policy.NEIGHBOURS if rounded <= policy.FEW else 0
 
 
 def _exceptions(suite: Suite) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ outputs of both sides. Out: a `Verdict`, by three rules.
    the naive errors are those of the naive outputs against a replay of the naive choices.
 2. Each choice was as good as the best one, up to twice what a score may be off: either of the two may be.
 3. Nothing is chosen that was not there to choose: a replay gives it a score of -inf.
+
+Where both sides chose otherwise and either is right, a note of the verdict says from where on, and how close it was.
 """
 
 from __future__ import annotations
@@ -64,7 +66,22 @@ def compare_replayed(
         largest = short.max().item()
         reason = f"{int(worse.sum())} of {short.numel()} choices are worse than the best, by up to {largest:.4g}"
         return replace(verdict, passed=False, reason=f"{reason}, allowed {2 * slack:.4g}", used=largest / (2 * slack))
+    if parted := _parted(fused, naive):
+        worst, own = short.max().item(), _shortfall(reference).max().item()
+        closeness = f"by up to {worst:.2g}, the reference's own by {own:.2g}; {2 * slack:.2g} may be rounding"
+        tie = f"a tie: {parted}; choices fall short of the best ones {closeness}"
+        verdict = replace(verdict, notes=(*verdict.notes, tie))
     return verdict
+
+
+def _parted(fused: Any, naive: Any) -> str:
+    """Of the first output of whole numbers that differs from the reference's: in how many, and from where on."""
+    pairs = zip(outputs_of(fused, "the fused function"), outputs_of(naive, "the reference"), strict=True)
+    for (name, got), (_, expected) in pairs:
+        if scalar_of(got.dtype) is None and (differ := got != expected).any():
+            place = ", ".join(str(index) for index in differ.nonzero()[0].tolist())
+            return f"{name} differs in {int(differ.sum())} of {differ.numel()} numbers, from [{place}] on"
+    return ""
 
 
 def _unlike(fused: Any, naive: Any) -> str:

@@ -36,6 +36,17 @@ def test_many_elements_are_draws_enough(plain_device):
     assert not verdict_of(lambda x: x + STEP / 2, lambda seed: EXACT, plain_device, elements=257).passed
 
 
+def test_whole_numbers_beside_one_that_is_rounded_are_no_draws(plain_device):
+    def with_tokens(function):
+        return lambda x: (function(x), torch.arange(300))
+
+    @suite(fused=with_tokens(lambda x: x + STEP / 2), reference=with_tokens(cancelling), sweep=Sweep(dtype="fp32"))
+    def score_and_tokens(case):
+        return (torch.full((1,), EXACT),)
+
+    assert check(score_and_tokens, score_and_tokens.cases()[0], plain_device).passed
+
+
 def test_a_value_too_small_to_tell_from_zero_is_drawn_again(plain_device):
     verdict = verdict_of(cancelling, lambda seed: 3.3 if seed else 1e-5, plain_device)
     assert verdict.passed
