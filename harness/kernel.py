@@ -13,8 +13,8 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from string import Formatter
@@ -59,11 +59,19 @@ class Kernel:
     compiled together at the first call, and no other value is accepted; unstated ones are compiled when they occur.
 
     Floating tensors of one call share one dtype unless `mixed` says that the kernel takes several; tensors are
-    contiguous unless `strided` says that the kernel is given their strides.
+    contiguous unless `strided` says that the kernel is given their strides. `chooses` says that later launches read
+    where this one's results point, tokens or rows: it is run as a whole where of others a sample of blocks is enough.
     """
 
     def __init__(
-        self, source: str, expression: str, *, mixed: bool = False, strided: bool = False, **stated: Sequence[Any]
+        self,
+        source: str,
+        expression: str,
+        *,
+        mixed: bool = False,
+        strided: bool = False,
+        chooses: bool = False,
+        **stated: Sequence[Any],
     ) -> None:
         caller = sys._getframe(1).f_globals.get("__file__", "")
         self.source = (Path(caller).parent / source).resolve()
@@ -71,6 +79,7 @@ class Kernel:
         self.name = expression.partition("<")[0].strip()
         self.mixed = mixed
         self.strided = strided
+        self.chooses = chooses
         self.stated = stated
         self._placeholders = frozenset(name for _, name, _, _ in Formatter().parse(expression) if name)
         self._launchers: dict[tuple[str, tuple[tuple[str, Any], ...]], _Launcher] = {}
@@ -153,7 +162,8 @@ class Kernel:
     def _launch_on_vgpu(
         self, vgpu: Any, function: Any, grid: Sequence, block: Sequence, values: list, shared: int, args: Sequence
     ) -> None:
-        with storages_known(vgpu, args), self._explained(vgpu):
+        whole = vgpu.using(replace(vgpu.mode, alone=False)) if self.chooses else nullcontext()
+        with storages_known(vgpu, args), self._explained(vgpu), whole:
             function.prepared_call(grid, block, *values, shared_size=shared)
 
     def _launch_on_cuda(self, function: Any, grid: Sequence, block: Sequence, values: list, shared: int) -> None:

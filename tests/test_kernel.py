@@ -6,6 +6,7 @@ import torch
 from harness import kernel
 from harness.device import current
 from harness.kernel import Kernel, KernelError
+from harness.vgpu.run.mode import Mode
 
 SOURCE = """#include <cuda_fp16.h>
 
@@ -95,6 +96,17 @@ def test_dynamic_shared_memory_is_asked_for_in_bytes(source, tensor):
     x = tensor(*range(8))
     Kernel(source, "reverse")(x, grid=1, block=8, shared=32)
     assert x.tolist() == list(range(7, -1, -1))
+
+
+@pytest.mark.parametrize(("chooses", "written"), [(False, 2), (True, 5)])
+def test_of_kernels_that_choose_all_blocks_run_where_of_others_a_sample_does(source, tensor, chooses, written):
+    vgpu = current().vgpu
+    if vgpu is None:
+        pytest.skip("a GPU runs all blocks")
+    out, x = tensor(*[0.0] * 5), tensor(*[1.0] * 5)
+    with vgpu.using(Mode(counted=True, sample=2, alone=True)):
+        Kernel(source, "scale<{scalar}, 1>", chooses=chooses)(out, x, 5, 1.0, grid=5, block=1)
+    assert out.sum() == written
 
 
 def test_an_empty_grid_launches_nothing(source, tensor):

@@ -98,11 +98,12 @@ def _profiles(suite: Suite, case: Case, device: Device) -> tuple[Profile, Profil
     if vgpu is None:
         return _measured(suite, inputs, name, device)
     from harness.equality.tensors import map_tensors
+    from harness.originals.shapes import RememberedShapes
     from harness.originals.uncomputed import UncomputedProducts
     from harness.timing import modelled
     from harness.vgpu.run.mode import Mode
 
-    sampled = Mode(checked=False, counted=True, sample=SAMPLE, alone=True)
+    sampled = Mode(checked=True, counted=True, sample=SAMPLE, alone=True)
 
     def profiled(function: Callable[..., Any], given: tuple[Any, ...], side: str) -> dict[Any, Any]:
         return modelled.profiles(function, given, name=f"{name} {side}", vgpu=vgpu, ways=("graph",), mode=sampled)
@@ -111,7 +112,8 @@ def _profiles(suite: Suite, case: Case, device: Device) -> tuple[Profile, Profil
         fused = profiled(suite.fused, inputs, "fused")
     without_memory = map_tensors(lambda tensor: tensor.to("meta"), inputs)
     try:
-        reference = profiled(suite.reference, without_memory, "reference")["eager"]
+        with RememberedShapes():
+            reference = profiled(suite.reference, without_memory, "reference")["eager"]
     except (NotImplementedError, RuntimeError):  # it looks at numbers, to stop early or to choose a size
         with UncomputedProducts():
             reference = profiled(suite.reference, inputs, "reference")["eager"]

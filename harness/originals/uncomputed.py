@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -21,7 +22,15 @@ class UncomputedProducts(TorchDispatchMode):
         if func._schema.name.removeprefix("aten::") not in _PRODUCTS or "out" in func._overloadname:
             return func(*args, **(kwargs or {}))
         meta = func(*_on_meta(args), **_on_meta(kwargs or {}))
-        return torch.zeros(meta.shape, dtype=meta.dtype, device=_device(args))
+        return _zeros(meta.shape, meta.dtype, _device(args))
+
+
+def _zeros(shape: torch.Size, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """On the CPU numpy's: pages of them take memory, and time, only once they are read."""
+    if device.type != "cpu":
+        return torch.zeros(shape, dtype=dtype, device=device)
+    content = np.zeros(shape.numel() * dtype.itemsize, np.uint8)
+    return torch.from_numpy(content).view(dtype).view(shape)
 
 
 def _on_meta(value: Any) -> Any:

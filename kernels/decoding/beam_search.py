@@ -20,10 +20,10 @@ ITEMS = 4  # vectors of a thread, once there are rows enough to fill a GPU witho
 FEW_ROWS = 64
 ONE_STAGE = 1 << 14  # logits of a batch that one block walks over
 
-_tiles = Kernel("beam_search.cu", "beam_tiles<{scalar}, {vector}, {items}>", mixed=True)
-_merge = Kernel("beam_search.cu", "beam_merge<{update}>")
-_block = Kernel("beam_search.cu", "beam_block<{scalar}, {vector}, {items}, {update}>", mixed=True)
-_update = Kernel("beam_search.cu", "beam_update")
+_tiles = Kernel("beam_search.cu", "beam_tiles<{scalar}, {vector}, {items}>", mixed=True, chooses=True)
+_merge = Kernel("beam_search.cu", "beam_merge<{update}>", chooses=True)
+_block = Kernel("beam_search.cu", "beam_block<{scalar}, {vector}, {items}, {update}>", mixed=True, chooses=True)
+_update = Kernel("beam_search.cu", "beam_update", chooses=True)
 
 
 class Beams(NamedTuple):

@@ -12,7 +12,7 @@ from kernels.shapes import OperandError, require, vector_width
 MOST_TOKENS = 1 << 23  # their shares, whole numbers up to 2^40, add up to 63 bits
 THREADS = 256  # divides the bins of each digit
 
-_sample = Kernel("sampling.cu", "sample<{scalar}, {vector}, {cut}>", mixed=True)
+_sample = Kernel("sampling.cu", "sample<{scalar}, {vector}, {cut}>", mixed=True, chooses=True)
 
 
 class Rows(NamedTuple):

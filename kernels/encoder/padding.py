@@ -9,7 +9,7 @@ import torch
 from harness.kernel import Kernel
 from kernels.shapes import OperandError, require, tiles, vector_width
 
-_find_tokens = Kernel("padding.cu", "find_tokens")
+_find_tokens = Kernel("padding.cu", "find_tokens", chooses=True)
 _take_rows = Kernel("padding.cu", "take_rows<{scalar}, {vector}>")
 
 MOST_TOKENS = 2**31 - 2**12  # indices are of 32 bits, and the last step of the sum looks beyond the last token

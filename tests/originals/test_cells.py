@@ -9,6 +9,7 @@ from harness.originals.tables import Original
 from harness.sweep import Sweep
 from harness.timing import profile
 
+SEARCH = Sweep(batch=16, seq=4, beam=4, layers=1, vocabulary=5000, memory=3)  # more blocks than are run of each launch
 TABLE = Original("some", "Some layers", "encoder_layer_split", Sweep(batch=2, seq=17, heads=4, size=32), "vgpu:T4")
 
 
@@ -45,3 +46,13 @@ def test_the_graph_launches_the_same_in_one_submission(rows):
 
 def test_the_keyword_keeps_cases_by_their_id(device):
     assert [row.case for row in cells.rows(TABLE, device, "fp32")] == ["fp32-b2-s17-heads4-size32"]
+
+
+def test_a_search_whose_kernels_run_in_part_launches_what_a_full_run_does(device):
+    table = Original("search", "A search", "decoding", SEARCH, "vgpu:T4")
+    (row,) = cells.rows(table, device, "fp16")
+    suite = cells.suite_of(table)
+    inputs = suite.inputs(Case(suite.name, next(iter(SEARCH))))
+    for function, found in ((suite.reference, row.reference), (suite.fused, row.fused)):
+        full = profile(function, inputs, name="full", device=device)
+        assert (found.launches, found.copies) == (full.launches, full.copies)

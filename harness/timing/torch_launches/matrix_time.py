@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 from harness.timing.torch_launches.launch import MatrixPath, MatrixProduct
@@ -77,8 +78,9 @@ def matrix_ns(product: MatrixProduct, gpu: Gpu) -> int:
     return gpu.kernel_ramp_ns + ceil(tiling(product, gpu).ns)
 
 
+@lru_cache(maxsize=4096)
 def tiling(product: MatrixProduct, gpu: Gpu) -> Tiling:
-    """The fastest of the known tilings."""
+    """The fastest of the known tilings. Kept, for a decoding asks for the same few products at every step."""
     return min(_tilings(product, gpu), key=lambda choice: choice.ns)
 
 

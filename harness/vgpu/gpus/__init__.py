@@ -6,7 +6,7 @@ Every figure's source stands beside it in the data file; the units are the field
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.vgpu import datasheet
@@ -27,12 +27,13 @@ class Gpu:
     sms: int
     schedulers_per_sm: int
     clock_hz: int  # boost
-    lanes: dict[str, float]
+    lanes: dict[str, float] = field(hash=False)
     dependent_issue_cycles: int  # from an instruction to one that needs its result
     fp32_peak: float  # flop/s, without tensor cores
     fp16_peak: float  # flop/s, half2, without tensor cores
     tensor_peak: float  # flop/s, FP16 in, FP32 accumulated, dense
-    gemm_efficiency: dict[str, float]  # share of peak that a GEMM's main loop reaches, by path: "fp32", "tensor"
+    # share of peak that a GEMM's main loop reaches, by path: "fp32", "tensor"
+    gemm_efficiency: dict[str, float] = field(hash=False)
     gemm_step_cycles: int  # of a step of a GEMM's main loop that waits for memory
 
     dram_bytes: int
