@@ -26,7 +26,8 @@ _WAY_OUT = {
 _MEANING = (
     "A row is a kernel with one shape, all its launches together; registers and spilled bytes are a thread's, as ptxas "
     "compiles it; where no conflict-free share is given, shared memory is not used.",
-    "÷ compulsory is of the whole function: DRAM bytes of all its kernels over those of its inputs and outputs.",
+    "÷ compulsory is of the whole function: DRAM bytes of all its kernels over those of its inputs and outputs, each "
+    "once; below 1 where an input is not read whole: other rows of a table, positions behind a length, finished beams.",
 )
 
 
@@ -126,7 +127,10 @@ def _blocks(kernel: KernelCounts) -> str:
 def _notes(run: Run) -> Iterator[str]:
     counted = [result for result in run.results if result.counts]
     if any(kernel.sampled_blocks for result in counted if result.counts for kernel in result.counts.kernels):
-        yield "Where blocks are sampled, figures are scaled up to all of them; the others are exact."
+        yield (
+            "Where blocks are sampled, figures are scaled up to all of them, which misses exact ones by what blocks "
+            "share; the others are exact."
+        )
     withheld = Counter(each.counts.withheld for each in counted if each.counts and each.counts.withheld)
     yield from (
         f"÷ compulsory is withheld in {count} of {len(counted)} cases: {why}" for why, count in withheld.items()
