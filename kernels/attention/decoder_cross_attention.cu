@@ -16,8 +16,9 @@ struct Memory {
 
 // query [batch, beams, heads, size] + bias [heads, size] -> out of the same shape; keys and values [batch, positions,
 // heads, size] in strides, lengths [batch]. A batch of length 0 has no distribution over positions: its rows are NaN.
+// One block an SM is enough: without that bound ptxas keeps to 64 registers, and spills.
 template <typename T, int N, int Items, int Lanes, int Queries>
-__global__ void __launch_bounds__(most_warps * warp_size)
+__global__ void __launch_bounds__(most_warps * warp_size, 1)
     decoder_cross_attention(T* __restrict__ out, const T* __restrict__ query, const T* __restrict__ bias,
                             const T* __restrict__ keys, const T* __restrict__ values, const int* __restrict__ lengths,
                             long long batch_stride, long long position_stride, long long head_stride, int beams,

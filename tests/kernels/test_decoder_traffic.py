@@ -57,6 +57,14 @@ def test_cross_attention_reads_the_memory_once_for_all_beams(counters, random, b
     assert spills(cross._attend) == {0}
 
 
+@pytest.mark.parametrize("beams", [2, BEAMS])
+def test_cross_attention_of_several_beams_spills_nothing_in_fp32(random, beams):
+    query, bias = random(beams, HIDDEN), random(HIDDEN)
+    keys, values = random(1, 3, 2, HEADS, SIZE).unbind(2)
+    cross.decoder_cross_attention(query, bias, keys, values, torch.tensor([3], dtype=torch.int32))
+    assert spills(cross._attend) == {0}
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_a_single_row_reads_the_weights_of_the_feed_forward_layer_once(counters, random, dtype):
     operands = random(1, HIDDEN, dtype=dtype), random(4 * HIDDEN, HIDDEN, dtype=dtype), random(4 * HIDDEN, dtype=dtype)
