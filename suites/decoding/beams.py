@@ -23,5 +23,7 @@ def ancestors(case, step):
 
 
 def logits(case):
-    """Logits of every beam, and their bias."""
-    return case.randn(case.batch, case.beam, case.vocabulary, std=3.0), case.randn(case.vocabulary)
+    """Logits of every beam, and their bias, which makes the last token a likely one: none is left out unnoticed."""
+    bias = case.randn(case.vocabulary)
+    bias[-1] += 6.0
+    return case.randn(case.batch, case.beam, case.vocabulary, std=3.0), bias
