@@ -9,14 +9,13 @@ template <typename T>
 struct History {
     const T* keys;          // of this head, in the first row of the batch
     const T* values;
-    const int* ancestors;   // of this row; null: it wrote all of its history itself
-    long long own_row;      // its offset from the batch's first row
+    const int* ancestors;   // of this row; null: it is the only one of its batch
     long long row_stride;
     long long step_stride;
 
     __device__ __forceinline__ long long offset(int position) const
     {
-        return (ancestors ? ancestors[position] * row_stride : own_row) + position * step_stride;
+        return (ancestors ? ancestors[position] * row_stride : 0) + position * step_stride;
     }
     __device__ __forceinline__ const T* key(int position) const { return keys + offset(position); }
     __device__ __forceinline__ const T* value(int position) const { return values + offset(position); }
@@ -55,8 +54,7 @@ __global__ void __launch_bounds__(most_warps * warp_size)
         }
     }
     const History<T> history = {
-        keys + batch, values + batch, ancestors ? ancestors + row * ancestor_stride : nullptr,
-        own_row, row_stride, step_stride};
+        keys + batch, values + batch, ancestors ? ancestors + row * ancestor_stride : nullptr, row_stride, step_stride};
     attend<Lanes>(softmax, query, history, steps - 1, size);
     store_context<Lanes>(out + static_cast<long long>(blockIdx.x) * size, 0, softmax, 1, size);
 }
