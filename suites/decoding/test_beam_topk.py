@@ -22,7 +22,11 @@ FAMILIES = {
 
 _one_stage = partial(fused.beam_topk, stages=1)
 _two_stages = partial(fused.beam_topk, stages=2)
-SIZES = Sweep(batch=3, beam=(3, 32), vocabulary=(33, 1021)) + Sweep(batch=70, beam=1, vocabulary=(513, 4100))
+SIZES = (
+    Sweep(batch=3, beam=(3, 32), vocabulary=(33, 1021))
+    + Sweep(batch=70, beam=1, vocabulary=(513, 4100))
+    + Sweep(batch=2, beam=4, vocabulary=2)  # fewer tokens than beams
+)
 EDGES = Sweep(
     batch=4, beam=(4, 5), vocabulary=(1032, 1, 2, 7, 31, 32, 1023, 1025, 4097), dtype=("fp16", "bf16", "fp32")
 )
