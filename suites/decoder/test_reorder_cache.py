@@ -17,7 +17,8 @@ FAMILIES = (*ORDINARY, "near-overflow", "denormal", "infinite", "nan", "misalign
     writes=("out",),
     sweep=Sweep(batch=1, seq=32, beams=4, stack=12, heads=8, size=64, room=2)
     + Sweep(batch=3, seq=7, beams=5, stack=2, heads=3, size=(64, 7), room=2)
-    + Sweep(batch=4, seq=1, beams=4, stack=64, heads=32, size=7, room=1),  # several runs a thread
+    + Sweep(batch=4, seq=1, beams=4, stack=64, heads=32, size=7, room=1)  # several runs a thread, in blocks that are
+    + Sweep(batch=1, seq=1, beams=4, stack=64, heads=32, size=256, room=1),  # higher than wide, and wider than high
     edges=Sweep(batch=2, seq=5, beams=3, stack=3, heads=3, size=(24, 1, 7, 64, 130), room=2, dtype=DTYPES),
     # Offsets beyond 2^32, more than 2^31 runs, strides beyond 2^31; a grid's last block has the last run of all.
     far=Sweep(batch=2, seq=2, beams=2, stack=65535 * 65, heads=1, size=128, room=2, dtype="fp16")
