@@ -28,10 +28,12 @@ def draw(
     lengths: torch.Tensor,
     end: int,
 ) -> tuple[torch.Tensor, ...]:
-    """Tokens by inversion: the first whose cumulative share exceeds the row's uniform. Then the state of the rows:
-    scores with the log-probability among all tokens added, finished, lengths. A finished row only ends again."""
+    """Tokens by inversion: the first whose cumulative share exceeds the row's uniform, or is the whole, for a uniform
+    that was rounded to 1. Then the state of the rows: scores with the log-probability among all tokens added, finished,
+    lengths. A finished row only ends again."""
     reached = torch.softmax(filtered, dim=-1).cumsum(-1)
-    drawn = (reached <= uniforms[:, None] * reached[:, -1:]).sum(-1)
+    whole = reached[:, -1:]
+    drawn = ((reached <= uniforms[:, None] * whole) & (reached < whole)).sum(-1)
     gained = torch.log_softmax(logits, dim=-1).gather(-1, drawn[:, None])[:, 0]
     tokens = torch.where(finished, end, drawn)
     return tokens, torch.where(finished, scores, scores + gained), finished | (tokens == end), lengths + ~finished

@@ -5,6 +5,7 @@ import torch
 
 from kernels.decoding.sampling import Rows, sample_top_k, sample_top_p
 from kernels.shapes import OperandError
+from reference.decoding import sampling as reference
 
 END = 1
 
@@ -71,3 +72,10 @@ def test_what_cannot_be_drawn_is_refused():
         sample_top_p(*given, 1.5, 1.0)
     with pytest.raises(OperandError, match="it must be above 0"):
         sample_top_k(*given, 2, 0.0)
+
+
+def test_a_uniform_that_was_rounded_to_one_draws_the_last_token_that_is_kept_on_the_naive_side():
+    logits = torch.tensor([[0.0, 1.0, -1.0]])
+    tokens, *_ = reference.sample_top_k(logits, torch.zeros(3), torch.ones(1), torch.zeros(1), torch.tensor([False]),
+                                        torch.tensor([4]), 0, 2, 1.0)  # fmt: skip
+    assert tokens.tolist() == [1]
