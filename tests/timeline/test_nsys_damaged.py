@@ -14,7 +14,7 @@ from harness.timeline import nsys
 from harness.timeline.schema import FRAMES
 from tests.timeline.nsys_exports import SCHEMAS, Story, story
 
-FUZZED = 1500
+FUZZED = 5000
 
 
 def refused(path):
