@@ -188,7 +188,15 @@ def mutate(
     selection = select(batch, seq, dtype, axis or (), quick=quick, keyword=keyword, family=family)
     drawn = None if all_ else limit
     options = Options(
-        selection, tuple(kernel or ()), tuple(operator or ()), tuple(mutant or ()), seed, drawn, jobs, resume, out
+        selection,
+        files=tuple(kernel or ()),
+        operators=tuple(operator or ()),
+        mutants=tuple(mutant or ()),
+        seed=seed,
+        limit=drawn,
+        jobs=jobs,
+        resume=resume,
+        out=out,
     )
     console = _console()
     campaign = run_campaign(suites or (), device or "vgpu", options, console)

@@ -11,13 +11,13 @@ from dataclasses import replace
 from math import prod
 
 from harness.vgpu.jit.target import Target
+from harness.vgpu.occupancy import warps_of
 from harness.vgpu.run.code import Code, compiled
 from harness.vgpu.run.launch import Extent
 from harness.vgpu.run.mode import Mode
 from harness.vgpu.run.outline import Program
 
-QUICK_WARPS = 2048  # of a kernel, in all its launches: those of a norm lose 15 ms, where optimising attention takes 800
-WARP = 32
+QUICK_WARPS = 2048  # of a kernel, in all its launches: those of a norm lose 30 ms, where optimising attention takes 800
 
 
 class Codes:
@@ -38,7 +38,7 @@ class Codes:
         if self._left <= 0:
             return False
         blocks = min(prod(grid), mode.last or prod(grid))
-        self._left -= blocks * -(-prod(block) // WARP)
+        self._left -= blocks * warps_of(prod(block))
         return self._left >= 0
 
     def get(self, counts: bool, quick: bool) -> tuple[Code, int]:
