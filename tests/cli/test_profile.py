@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+
+from tests.cli.processes import TRIPLED, fuseproof_in
 
 SUITES = """
 import nvtx
@@ -57,33 +55,15 @@ def wrong(case):
 """
 
 
-KERNEL = """
-__global__ void tripled(float* out, const float* in) {
-    const int i = blockIdx.x * blockDim.x + threadIdx.x;
-    out[i] = 3.0f * in[i];
-}
-"""
-
-
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     (folder / "suites" / "area").mkdir(parents=True)
     (folder / "suites" / "area" / "test_some.py").write_text(SUITES)
-    (folder / "suites" / "area" / "tripled.cu").write_text(KERNEL)
-    paths = [str(Path(__file__).parents[2]), str(folder)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("NVTX")}
+    (folder / "suites" / "area" / "tripled.cu").write_text(TRIPLED)
 
     def command(*arguments, **environment):
-        code = "from harness.cli import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", code, "profile", *arguments, "--device", "vgpu:T4"],
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            env=clean | {"PYTHONPATH": os.pathsep.join(paths)} | environment,
-            check=False,
-        )
+        return fuseproof_in(folder, "profile", *arguments, "--device", "vgpu:T4", **environment)
 
     command.folder = folder
     return command

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from harness.results import store
+from tests.cli.processes import ROOT, TRIPLED, fuseproof_in
 
-ROOT = Path(__file__).parents[2]
 SUITE = """
 import torch
 
@@ -32,12 +31,6 @@ def fused(x):
 def tripled(case):
     return case.randn(case.batch, 1024)
 """
-KERNEL = """
-__global__ void tripled(float* out, const float* in) {
-    const int i = blockIdx.x * blockDim.x + threadIdx.x;
-    out[i] = 3.0f * in[i];
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +39,9 @@ def ran(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     (folder / "suites").mkdir()
     (folder / "suites" / "test_tripled.py").write_text(SUITE)
-    (folder / "suites" / "tripled.cu").write_text(KERNEL)
-    done = subprocess.run(
-        [sys.executable, "-c", "from harness.cli import main; main()", "run", "--counters", "--sample-blocks", "16",
-         "--variants", "none", "--device", "vgpu:T4", "--out", "out"],
-        capture_output=True, text=True, cwd=folder, check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])},
-    )  # fmt: skip
+    (folder / "suites" / "tripled.cu").write_text(TRIPLED)
+    done = fuseproof_in(folder, "run", "--counters", "--sample-blocks", "16", "--variants", "none", "--device", "vgpu:T4",
+                        "--out", "out")  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 

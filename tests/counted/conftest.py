@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from harness.counted import count
-from harness.device import open_device
 from harness.kernel import Kernel
+from tests.devices import vgpu_or_skip
 
 _doubled, _turned = Kernel("kernels.cu", "doubled"), Kernel("kernels.cu", "turned")
 
@@ -28,10 +28,7 @@ def turned(x):
 
 @pytest.fixture(scope="package")
 def device():
-    opened = open_device()
-    if opened.vgpu is None:
-        pytest.skip("counters come from the vgpu")
-    return opened
+    return vgpu_or_skip("counters come from the vgpu")
 
 
 @pytest.fixture(scope="package")

@@ -15,6 +15,7 @@ from harness.mutation.outcome import Outcome
 from harness.selection import Selection
 from reports.mutation import json as json_report
 from reports.mutation import markdown
+from tests.devices import vgpu_or_skip
 from tests.mutation.sources import kernel, mutants
 
 KERNEL = """\
@@ -60,10 +61,7 @@ def ramp(case):
 
 @pytest.fixture(scope="module")
 def device():
-    opened = current()
-    if opened.vgpu is None:
-        pytest.skip("mutants run on the vgpu")
-    return opened
+    return vgpu_or_skip("mutants run on the vgpu")
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import pytest
 
 from harness.case import Case
-from harness.device import current
 from harness.originals import cells
 from harness.originals.tables import Original
 from harness.sweep import Sweep
 from harness.timing import profile
+from tests.devices import vgpu_or_skip
 
 SEARCH = Sweep(batch=16, seq=4, beam=4, layers=1, vocabulary=5000, memory=3)  # more blocks than are run of each launch
 TABLE = Original("some", "Some layers", "encoder_layer_split", Sweep(batch=2, seq=17, heads=4, size=32), "vgpu:T4")
@@ -15,10 +15,7 @@ TABLE = Original("some", "Some layers", "encoder_layer_split", Sweep(batch=2, se
 
 @pytest.fixture(scope="module")
 def device():
-    opened = current()
-    if opened.vgpu is None:
-        pytest.skip("times of a GPU differ from run to run")
-    return opened
+    return vgpu_or_skip("times of a GPU differ from run to run")
 
 
 @pytest.fixture(scope="module")
